@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint docs bench clean
+
+# From a fresh clone to a found rule: no key, no model, no network but for the installation.
+demo: $(VENV)/.installed
+	$(BIN)/leanlab run --lab labs/parity
+	@echo
+	@echo "Next: $(BIN)/leanlab show labs/parity        what was tried, and the rule that won"
+	@echo "      $(BIN)/leanlab run --lab labs/parity --dry-run   the prompts that a model would get"
+	@echo "      docs/lab.md                             make a lab of your own"
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+test: $(VENV)/.installed-dev lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Writes what a test holds docs/cli.md against.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_cli.py
+
+# Prints the table of docs/benchmarks.md, measured on this machine.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,5 @@
+"""`python -m leanlab`."""
+
+from leanlab.cli import main
+
+main()

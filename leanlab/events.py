@@ -1,0 +1,133 @@
+"""What happens during a run, as it happens: for the console, and on disk for the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from leanlab.records import RoleTurn, Trial
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Role = Literal["worker", "critic", "director"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Something that happened."""
+
+
+class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
+    """A run has its lock, its evaluator and its backend."""
+
+    run: str
+    lab: str
+    """The folder that holds ledger and experiments."""
+    metric: str
+    revealed: tuple[str, ...]
+    trials: int
+    earlier_trials: int
+    """Trials under the present fingerprint, from earlier runs."""
+    best: Trial | None
+    backend: str
+    policy: str
+    confinement: str
+
+
+class TrialStarted(Event, frozen=True, kw_only=True, tag="trial_started"):
+    """left counts this trial and those after it."""
+
+    trial: int
+    left: int
+    resumed: bool = False
+    """The experiment was on disk already, from a run that was cut off."""
+
+
+class TurnStarted(Event, frozen=True, kw_only=True, tag="turn_started"):
+    """A role is at work."""
+
+    role: Role
+    trial: int
+
+
+class Evaluating(Event, frozen=True, kw_only=True, tag="evaluating"):
+    """The evaluator is at work."""
+
+    trial: int
+    file: str
+
+
+class SentBack(Event, frozen=True, kw_only=True, tag="sent_back"):
+    """The experiment had no score; the message went back to the Worker."""
+
+    trial: int
+    status: str
+    message: str
+
+
+class Recorded(Event, frozen=True, kw_only=True, tag="recorded"):
+    """The trial is in the ledger."""
+
+    record: Trial
+    is_best: bool
+
+
+class Noted(Event, frozen=True, kw_only=True, tag="noted"):
+    """A Critic's or Director's note is in the ledger and in its file."""
+
+    record: RoleTurn
+
+
+class Paused(Event, frozen=True, kw_only=True, tag="paused"):
+    """A provider's fault: the run waits and asks again."""
+
+    seconds: float
+    reason: str
+
+
+class Notice(Event, frozen=True, kw_only=True, tag="notice"):
+    """A sentence that the user should read."""
+
+    text: str
+
+
+class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
+    """The run is over."""
+
+    end: str
+    """Why, in words."""
+    new_records: int
+    best: Trial | None
+    target_reached: bool
+    """By the best trial, whichever run it belongs to."""
+
+
+AnyEvent = (
+    RunStarted | TrialStarted | TurnStarted | Evaluating | SentBack | Recorded | Noted
+    | Paused | Notice | RunEnded
+)  # fmt: skip
+
+Sink = Callable[[AnyEvent], None]
+
+
+def to_file(path: Path) -> Sink:
+    """A sink that appends to a file, one line an event."""
+    encoder = msgspec.json.Encoder()
+
+    def write(event: AnyEvent) -> None:
+        with path.open("ab") as file:
+            file.write(encoder.encode(event) + b"\n")
+
+    return write
+
+
+def to_all(*sinks: Sink) -> Sink:
+    """A sink that passes each event on, in order."""
+
+    def write(event: AnyEvent) -> None:
+        for sink in sinks:
+            sink(event)
+
+    return write

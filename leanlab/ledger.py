@@ -1,0 +1,171 @@
+"""results.jsonl: append-only, one record a line, each naming the hash of the line before."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from leanlab import records
+from leanlab.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from leanlab.records import AnyRecord
+
+
+class Ledger:
+    """Reads and appends. Holds a position and a hash, never the records.
+
+    `new()` yields what was added since the last call, whoever wrote it. `append()` returns only
+    after the line is on disk; a line that could not be written whole is taken back.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._line = 0
+        self._tail = ""
+
+    def read(self) -> Iterator[AnyRecord]:
+        """Yield every record from the first, checking the chain."""
+        return Ledger(self.path).new()
+
+    def new(self) -> Iterator[AnyRecord]:
+        """Yield records added since the last call; a torn last line is left alone.
+
+        Raises LedgerError, naming the line, on one that is no record or breaks the chain.
+        """
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise LedgerError(f"{self.path} cannot be read: {error.strerror}.") from error
+        with file:
+            yield from self._from(file)
+
+    def _from(self, file: BinaryIO) -> Iterator[AnyRecord]:
+        size = os.fstat(file.fileno()).st_size
+        if size == self._offset:
+            return
+        if size < self._offset:
+            raise LedgerError(f"{self.path} became shorter while it was read. Was it edited?")
+        file.seek(self._offset)
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                return
+            record = self._decode(raw[:-1])
+            self._offset += len(raw)
+            self._line += 1
+            self._tail = hashlib.sha256(raw[:-1]).hexdigest()
+            yield record
+
+    def _decode(self, line: bytes) -> AnyRecord:
+        number = self._line + 1
+        try:
+            record = records.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise LedgerError(
+                f"{self.path} line {number} is no record: {error}. Restore the line from a copy, "
+                "or archive the ledger: leanlab reset"
+            ) from error
+        if record.prev != self._tail:
+            raise LedgerError(
+                f"{self.path} line {number} does not follow line {number - 1}: one of them was "
+                "changed, or a line between them removed. Restore the file from a copy, or "
+                "archive it: leanlab reset"
+            )
+        return record
+
+    def mend(self) -> int:
+        """Move a torn last line to <name>.torn; return its length in bytes, 0 when all is whole.
+
+        A torn line was never acknowledged: whoever wrote it died on the way.
+        """
+        if not self.path.exists():
+            return 0
+        with self._locked() as file:
+            return self._set_aside(file, _end_of_last_line(file))
+
+    def append(self, record: AnyRecord) -> tuple[AnyRecord, list[AnyRecord]]:
+        """Write one record under the file's lock and flush it to disk.
+
+        Returns the record with ts and prev filled in, and what others had appended before it
+        since the last look.
+        """
+        with self._locked() as file:
+            others = list(self._from(file))
+            self._set_aside(file, self._offset)
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            whole = msgspec.structs.replace(record, ts=now, prev=self._tail)
+            line = records.encode(whole)
+            self._write(file, line + b"\n")
+            self._offset += len(line) + 1
+            self._line += 1
+            self._tail = hashlib.sha256(line).hexdigest()
+        return whole, others
+
+    def _locked(self) -> BinaryIO:
+        """Open for reading and writing, alone; closing the file unlocks it."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise LedgerError(f"{self.path} cannot be written: {error.strerror}.") from error
+        file = os.fdopen(descriptor, "rb+")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return file
+
+    def _set_aside(self, file: BinaryIO, end: int) -> int:
+        torn = os.fstat(file.fileno()).st_size - end
+        if torn:
+            file.seek(end)
+            with self.path.with_name(self.path.name + ".torn").open("ab") as aside:
+                aside.write(file.read() + b"\n")
+            file.truncate(end)
+        return torn
+
+    def _write(self, file: BinaryIO, line: bytes) -> None:
+        first = self._offset == 0
+        try:
+            view = memoryview(line)
+            at = self._offset
+            while view:
+                written = os.pwrite(file.fileno(), view, at)
+                view, at = view[written:], at + written
+            os.fsync(file.fileno())
+            if first:
+                _sync_folder(self.path.parent)
+        except OSError as error:
+            os.ftruncate(file.fileno(), self._offset)
+            raise LedgerError(
+                f"{self.path} could not take a record: {error.strerror}. Nothing of it was "
+                "kept; make room and run again: an experiment on disk is evaluated first."
+            ) from error
+
+
+def _end_of_last_line(file: BinaryIO) -> int:
+    """Return the offset just after the last newline; 0 without one."""
+    position = os.fstat(file.fileno()).st_size
+    while position > 0:
+        start = max(0, position - (1 << 16))
+        file.seek(start)
+        found = file.read(position - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
