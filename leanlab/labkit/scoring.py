@@ -1,0 +1,68 @@
+"""One scoring of one experiment by a lab's own functions. Faults become verdicts, never scores."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from leanlab.errors import CandidateFailed
+from leanlab.labkit.candidate import Candidate
+from leanlab.records import Verdict, clean_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from leanlab.config import Limits
+    from leanlab.labkit.view import Lab
+    from leanlab.sandbox import Sandbox
+
+
+def score(
+    evaluate: Callable[[Candidate, Lab], dict[str, float] | Verdict],
+    experiment: Path,
+    lab: Lab,
+    *,
+    sandbox: Sandbox,
+    limits: Limits,
+    metric: str,
+) -> Verdict:
+    """Run evaluate on the experiment, behind the sandbox.
+
+    A candidate's fault carries what it printed on public inputs. A fault of evaluate itself
+    goes to standard error whole, for the lab's author, and to the verdict by name only: its
+    words may hold labels.
+    """
+    with Candidate(
+        sandbox, experiment.read_bytes(), experiment.name, limits, seed=lab.seed
+    ) as candidate:
+        try:
+            return _verdict(evaluate(candidate, lab), metric)
+        except CandidateFailed as failure:
+            text = "\n".join(part for part in (failure.text, failure.log.strip()) if part)
+            return Verdict.failed(failure.status, failure.category, text)  # type: ignore[arg-type]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the lab's code may raise anything
+            traceback.print_exc(file=sys.stderr)
+            return Verdict.failed(
+                "crashed",
+                "evaluation",
+                f"evaluate() in evaluation.py raised {type(error).__name__}. Its traceback is in "
+                ".leanlab/evaluator.log; no score was given.",
+            )
+
+
+def _verdict(returned: Any, metric: str) -> Verdict:
+    verdict = returned if isinstance(returned, Verdict) else Verdict(metrics=returned)
+    if verdict.status != "scored":
+        return verdict
+    try:
+        metrics = clean_metrics(verdict.metrics, metric)
+    except ValueError as problem:
+        return Verdict.failed("crashed", "evaluation", str(problem))
+    return Verdict(
+        metrics=metrics,
+        cases=verdict.cases,
+        feedback=verdict.feedback,
+        artifacts=verdict.artifacts,
+    )

@@ -1,0 +1,149 @@
+"""The worker: the process that becomes the candidate's. Its last trusted act is to lock itself in.
+
+Descriptors: 0 requests, 1 and 2 log, 3 replies; nothing else is open.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import random
+import resource
+import sys
+import types
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from leanlab.sandbox import kernel, namespaces, readable, seccomp, serving, syscalls, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from typing import NoReturn
+
+_OPEN_FILES = 64
+_HIGHEST_DESCRIPTOR = 1 << 16
+
+
+class Plan(NamedTuple):
+    """How every worker of a zygote is confined, beyond what the zygote already is."""
+
+    base: int
+    """Bytes of address space that a worker starts with."""
+    pid_namespace: bool
+    filtered: bool
+    unprivileged: bool
+    """Whether to drop every capability."""
+    nobody: bool
+    """Whether to change to an unprivileged user."""
+
+
+def address_space() -> int:
+    """Return the bytes of address space of this process; 0 where the system does not say."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[0]
+    except OSError:
+        return 0
+    return int(pages) * resource.getpagesize()
+
+
+def forget_all_but(packages: Collection[str]) -> None:
+    """Leave importable the standard library, and of the rest what is loaded of these packages."""
+    standard = [str(path) for path in readable.standard_library()]
+    sys.path[:] = [entry for entry in sys.path if entry in standard]
+    kept = {*packages, *sys.stdlib_module_names}
+    for name in [name for name in sys.modules if name.partition(".")[0] not in kept]:
+        del sys.modules[name]
+    for entry in [entry for entry in sys.path_importer_cache if entry not in standard]:
+        del sys.path_importer_cache[entry]
+    finders = (BuiltinImporter, FrozenImporter, PathFinder)
+    sys.meta_path[:] = [
+        finder
+        for finder in sys.meta_path
+        if finder in finders or type(finder).__module__.partition(".")[0] in packages
+    ]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv[:] = [""]
+    sys.orig_argv[:] = [""]
+
+
+def become_nobody() -> None:
+    """Change to an unprivileged user and group, with no other groups."""
+    os.setgroups([])
+    os.setresgid(*[namespaces.NOBODY] * 3)
+    os.setresuid(*[namespaces.NOBODY] * 3)
+
+
+def run(descriptors: Sequence[int], *, cpu: int, memory: int, seed: int, plan: Plan) -> NoReturn:
+    """Confine this process, and serve the evaluator's requests until it hangs up."""
+    try:
+        _take(descriptors)
+        _confine(cpu, memory, plan)
+        _greet(seed)
+    except BaseException as error:  # noqa: BLE001 - not confined: nothing of the candidate may run
+        os.write(2, f"{type(error).__name__}: {error}".encode())
+        os._exit(1)
+    try:
+        serving.serve()
+    finally:
+        os._exit(0)
+
+
+def _take(descriptors: Sequence[int]) -> None:
+    """Move requests, replies and log to their places, and close everything else."""
+    requests, replies, log = (fcntl.fcntl(one, fcntl.F_DUPFD, 16) for one in descriptors)
+    for target, source in enumerate((requests, log, log, replies)):
+        os.dup2(source, target)
+    os.closerange(4, _HIGHEST_DESCRIPTOR)
+    os.setsid()
+
+
+def _confine(cpu: int, memory: int, plan: Plan) -> None:
+    # Soft and hard alike: the first process of a namespace ignores the signal of the soft limit.
+    _limit("CPU", cpu)
+    _limit("AS", memory + plan.base)
+    _limit("NOFILE", _OPEN_FILES)
+    for name in ("FSIZE", "CORE", "MEMLOCK", "MSGQUEUE"):
+        _limit(name, 0)
+    if plan.unprivileged:
+        kernel.drop_bounding_set()
+    if plan.nobody:
+        become_nobody()
+    if sys.platform == "linux":
+        kernel.die_with_parent()
+    if plan.unprivileged:
+        kernel.forbid_new_privileges()
+        kernel.forbid_inspection()
+        kernel.drop_capabilities()
+    table = syscalls.architecture()
+    if plan.filtered and table is not None:
+        kernel.install_filter(seccomp.program(table, os.getpid()))
+
+
+def _limit(name: str, value: int) -> None:
+    kind = getattr(resource, f"RLIMIT_{name}", None)
+    if kind is not None and sys.platform == "linux":
+        _, hard = resource.getrlimit(kind)
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (bound, bound))
+
+
+def _greet(seed: int) -> None:
+    """Say that the worker is confined; make an experiment that draws at random repeatable."""
+    random.seed(seed)
+    numbers: Any = sys.modules.get("numpy.random")
+    if numbers is not None:
+        numbers.seed(seed % (1 << 32))
+    sys.stdin = io.StringIO()
+    # Of its own making: the zygote's streams were opened on files of another kind.
+    sys.stdout = sys.__stdout__ = _text(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
+    os.write(serving.REPLIES, wire.HELLO)
+
+
+def _text(descriptor: int) -> io.TextIOWrapper:
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )

@@ -1,0 +1,268 @@
+"""The zygote: a fresh interpreter that holds no secrets, confined, from which workers are forked.
+
+It is exec'd before anything else, imports what the lab allows, tries every layer of confinement in
+a throw-away child, and then enters them for good. Only the standard library is imported here.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from leanlab.sandbox import (
+    kernel,
+    landlock,
+    namespaces,
+    readable,
+    seccomp,
+    supervisor,
+    syscalls,
+    wire,
+    worker,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from leanlab.sandbox.readable import Readable
+
+
+class RefusedError(Exception):
+    """The zygote cannot start."""
+
+    def __init__(self, blame: str, text: str) -> None:
+        super().__init__(text)
+        self.blame = blame
+        """import, hidden, confinement or fault: the evaluator raises another error for each."""
+
+
+class Found(NamedTuple):
+    """What the probes found. Empty or zero is absence; missing says why, by layer."""
+
+    namespaces: str
+    """How they are entered: "root", "user", or not at all."""
+    landlock: int
+    seccomp: bool
+    missing: dict[str, str]
+    arrays: bool
+    """Whether numpy came with the imports."""
+
+
+def main() -> None:
+    """Serve the evaluator at the other end of the socket that argv names, until it hangs up."""
+    control = socket.socket(fileno=int(sys.argv[-1]))
+    config = json.loads(wire.receive_json(control) or b"null")
+    if config is None:
+        return
+    try:
+        found, plan = _prepare(**config)
+    except RefusedError as refusal:
+        wire.send_json(control, {"kind": "refused", "blame": refusal.blame, "text": str(refusal)})
+        return
+    except Exception:  # noqa: BLE001 - reported whole: the evaluator raises it
+        wire.send_json(
+            control, {"kind": "refused", "blame": "fault", "text": traceback.format_exc()}
+        )
+        return
+    del config
+    report = {"kind": "found", **found._asdict()}
+    gc.freeze()
+    wire.send_json(control, report)
+    _serve(control, plan)
+
+
+def _prepare(
+    imports: Sequence[str],
+    hidden: Sequence[str],
+    layers: Sequence[str],
+    parent: int,
+) -> tuple[Found, worker.Plan]:
+    if parent and sys.platform == "linux":
+        kernel.die_with_parent()
+        if os.getppid() != parent:
+            os._exit(0)
+    probes = _start_probes(layers)
+    packages = _import_all(imports)
+    try:
+        files = readable.find(packages, [Path(path) for path in hidden])
+    except readable.HiddenRuntimeError as error:
+        raise RefusedError(
+            "hidden", f"{error}, which candidates must not read. Move it out."
+        ) from error
+    found = _collect(probes)
+    guarded = bool(layers) and sys.platform == "linux"
+    root = guarded and os.geteuid() == 0 and found.namespaces != "user"
+    if found.namespaces:
+        _enter_namespaces(files, user=found.namespaces == "user")
+    nobody = root and not _Attempt(lambda: _read_as_nobody(files)).failure()
+    if found.landlock:
+        kernel.forbid_new_privileges()
+        landlock.restrict(files.files, files.listable)
+    if guarded:
+        kernel.forbid_inspection()
+    worker.forget_all_but(packages)
+    plan = worker.Plan(
+        base=worker.address_space(),
+        pid_namespace=bool(found.namespaces),
+        filtered=found.seccomp,
+        unprivileged=guarded,
+        nobody=nobody,
+    )
+    return found, plan
+
+
+def _import_all(names: Sequence[str]) -> set[str]:
+    """Import names; return every top-level module beyond the standard library that came along."""
+    before = set(sys.modules)
+    for name in names:
+        if name.partition(".")[0] == "leanlab":
+            raise RefusedError("import", "leanlab is not for candidates")
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name.partition(".")[0]:
+                raise RefusedError(
+                    "import", f"{name} needs {error.name}, which is missing"
+                ) from error
+            raise RefusedError("import", f"no module named {error.name} is installed") from error
+        except Exception as error:
+            raise RefusedError("import", f"{name} does not import: {error!r}") from error
+    if "numpy" in sys.modules:
+        importlib.import_module("numpy.random")
+    tasks = Path("/proc/self/task")
+    if tasks.is_dir() and len(list(tasks.iterdir())) > 1:
+        raise RefusedError("import", f"{', '.join(names)} left threads running, so it cannot fork")
+    loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
+    loaded |= {name.partition(".")[0] for name in names}
+    return loaded - sys.stdlib_module_names - {"leanlab", "__main__"}
+
+
+def _start_probes(layers: Sequence[str]) -> dict[str, _Attempt]:
+    """Start trying every layer: a step can succeed and the next one fail."""
+    if sys.platform != "linux":
+        return {}
+    steps: dict[str, Callable[[], None]] = {}
+    if "namespaces" in layers:
+        user = os.geteuid() != 0
+        steps["user" if user else "root"] = lambda: _try_namespaces(user=user)
+    if "landlock" in layers:
+        steps["landlock"] = _try_landlock
+    if "seccomp" in layers:
+        steps["seccomp"] = _try_seccomp
+    return {name: _Attempt(step) for name, step in steps.items()}
+
+
+def _collect(probes: dict[str, _Attempt]) -> Found:
+    failures = {name: probe.failure() for name, probe in probes.items()}
+    if failures.get("root"):
+        # In a container, root may lack the right to mount, and still have a user namespace.
+        failures["user"] = _Attempt(lambda: _try_namespaces(user=True)).failure()
+    works = [name for name, why in failures.items() if not why]
+    how = next((name for name in ("root", "user") if name in works), "")
+    none = "switched off" if sys.platform == "linux" else f"{sys.platform} has none"
+    missing = {
+        "namespaces": "" if how else failures.get("user", none),
+        "landlock": failures.get("landlock", none),
+        "seccomp": failures.get("seccomp", none),
+    }
+    return Found(
+        namespaces=how,
+        landlock=landlock.version() if "landlock" in works else 0,
+        seccomp="seccomp" in works,
+        missing={layer: why for layer, why in missing.items() if why},
+        arrays="numpy" in sys.modules,
+    )
+
+
+class _Attempt:
+    """A step that is taken in a forked child, and thrown away with it."""
+
+    def __init__(self, step: Callable[[], Any]) -> None:
+        self._reading, writing = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            try:
+                step()
+            except BaseException as error:  # noqa: BLE001 - the child ends here, whatever it was
+                why = getattr(error, "strerror", None) or repr(error)
+                os.write(writing, why[:500].encode())
+                os._exit(1)
+            os._exit(0)
+        os.close(writing)
+
+    def failure(self) -> str:
+        """Wait for the end; return why it failed, empty when it did not."""
+        with os.fdopen(self._reading, "rb") as pipe:
+            text = pipe.read().decode(errors="replace")
+        _, status = os.waitpid(self._child, 0)
+        return text or (f"ended with status {status}" if status else "")
+
+
+def _try_namespaces(*, user: bool) -> None:
+    folder = str(readable.standard_library()[0])
+    namespaces.enter({folder: folder}, user=user)
+    kernel.unshare(kernel.NEW_PID)
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def _try_landlock() -> None:
+    kernel.forbid_new_privileges()
+    landlock.restrict([str(readable.standard_library()[0])], ())
+    try:
+        os.listdir("/")  # noqa: PTH208 - nothing but the call itself
+    except PermissionError:
+        return
+    raise OSError("landlock is there, and does not deny")
+
+
+def _try_seccomp() -> None:
+    table = syscalls.architecture()
+    if table is None:
+        raise OSError(f"no system-call numbers for {os.uname().machine}")
+    kernel.forbid_new_privileges()
+    kernel.install_filter(seccomp.program(table, os.getpid()))
+    try:
+        socket.socket().close()
+    except PermissionError:
+        return
+    raise OSError("seccomp is there, and does not deny")
+
+
+def _read_as_nobody(files: Readable) -> None:
+    """Tell (OSError) that an unprivileged user cannot read this interpreter, as under /root."""
+    worker.become_nobody()
+    for path in files.files:
+        if not os.access(path, os.R_OK):
+            raise PermissionError(path)
+
+
+def _enter_namespaces(files: Readable, *, user: bool) -> None:
+    try:
+        namespaces.enter(files.files, user=user)
+    except OSError as error:
+        # The probe passed, so this process is now half inside. It must not fork a worker.
+        raise RefusedError("confinement", f"namespaces were entered by half: {error}") from error
+
+
+def _serve(control: socket.socket, plan: worker.Plan) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, wire.JOB.size, 4)
+        if not message:
+            return
+        if os.fork() == 0:
+            control.close()
+            supervisor.supervise(descriptors, wire.JOB.unpack(message), plan)
+        for descriptor in descriptors:
+            os.close(descriptor)

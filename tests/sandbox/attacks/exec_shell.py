@@ -1,0 +1,5 @@
+import os
+
+
+def f(victim):
+    return os.system("exit 3") >> 8 == 3

@@ -1,0 +1,6 @@
+import os
+
+
+def f(victim):
+    os.killpg(victim["bystander"], 0)
+    return True

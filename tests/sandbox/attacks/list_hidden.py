@@ -1,0 +1,5 @@
+import os
+
+
+def f(victim):
+    return os.path.basename(victim["secret"]) in os.listdir(os.path.dirname(victim["secret"]))

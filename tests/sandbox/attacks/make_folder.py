@@ -1,0 +1,6 @@
+import os
+
+
+def f(victim):
+    os.mkdir(victim["new"])
+    return os.path.isdir(victim["new"])
