@@ -1,0 +1,57 @@
+"""No key, no network: a researcher in a child process, fed the same facts as a model's prompt."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from leanlab.backends import Failure, Result
+from leanlab.backends.researcher_host import Loaded, Setup, Turn
+from leanlab.child import Child, ChildDied
+from leanlab.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    from leanlab.backends import Request
+    from leanlab.lab import Lab
+
+GENERAL_RESEARCHER = "leanlab.tuning:LiteralTuner"
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class OfflineBackend:
+    """Asks the lab's researcher, or the general one. It is told of the workspace, not the lab."""
+
+    name = "offline"
+
+    def __init__(self, lab: Lab) -> None:
+        self.model = lab.config.researcher or GENERAL_RESEARCHER
+        own = self.model.partition(":")[0] == "researcher"
+        source = str(lab.folder / "researcher.py") if own else ""
+        self._setup = Setup(researcher=self.model, source=source)
+        environment = {"PATH": os.environ.get("PATH", ""), **_ONE_THREAD}
+        self._child = Child("leanlab.backends.researcher_host", environment=environment, log=None)
+
+    async def ask(self, request: Request) -> Result:
+        try:
+            if not self._child.is_alive:
+                await self._start()
+            line = await self._child.ask(Turn(role=request.role, brief=request.brief))
+        except ChildDied as died:
+            text = f"the researcher {self.model} ended: {died}.\n{died.last_words[-2000:]}".strip()
+            return Result(error=Failure(kind="crash", message=text))
+        return msgspec.json.decode(line, type=Result)
+
+    async def _start(self) -> None:
+        await self._child.start()
+        loaded = msgspec.json.decode(await self._child.ask(self._setup), type=Loaded)
+        if loaded.fault:
+            await self._child.kill()
+            raise BackendUnavailable(
+                f"lab.json names the researcher {self.model!r}, which cannot be loaded: "
+                f"{loaded.fault}. It is module:Class."
+            )
+
+    async def close(self) -> None:
+        await self._child.kill()

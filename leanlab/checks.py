@@ -1,0 +1,151 @@
+"""Whether a lab is fit to run: one finding a line."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from leanlab import backends, policy
+from leanlab.errors import ConfinementUnavailable, LabError, LeanlabError
+from leanlab.evaluator import Evaluator
+from leanlab.lab import open_lab
+from leanlab.ledger import Ledger
+from leanlab.memory import Memory
+from leanlab.policy import Move
+from leanlab.prompts import Prompts
+from leanlab.seal import Hasher, read_seal, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from leanlab.lab import Lab
+
+Mark = Literal["✓", "⚠", "✗"]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look at a lab found; ✗ means that a run would fail or could not be believed."""
+
+    mark: Mark
+    what: str
+    text: str
+
+
+def check(where: str, sets: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Yield findings as they are made. Nothing is written."""
+    try:
+        lab = open_lab(where, sets)
+    except LeanlabError as error:
+        yield Finding(mark="✗", what="lab.json", text=str(error))
+        return
+    yield Finding(mark="✓", what="lab.json", text=f"{lab.config.name}, in {lab.folder}")
+    for what, look in _LOOKS:
+        try:
+            mark, text = look(lab)
+        except LeanlabError as error:
+            mark, text = "✗", str(error)
+        yield Finding(mark=mark, what=what, text=text)
+
+
+def _files(lab: Lab) -> tuple[Mark, str]:
+    names = lab.frozen_files()
+    if not lab.sample.is_file():
+        return "⚠", f"there is no {lab.sample}; an example of the contract helps every Worker"
+    return "✓", f"{len(names)} frozen files, {lab.sample.name}"
+
+
+def _kind(lab: Lab) -> tuple[Mark, str]:
+    if not lab.is_native:
+        return "✗", (
+            "open: evaluation.py has no evaluate(), so it would import experiments itself. Nothing "
+            "would keep them from labels, metric or each other; a run needs --allow-unsandboxed"
+        )
+    if not lab.validates_natively:
+        raise LabError(f"{lab.folder}/validate.py has no validate(source, lab)")
+    return "✓", "native: experiments never share a process with the labels"
+
+
+def _seal(lab: Lab) -> tuple[Mark, str]:
+    seal = read_seal(lab)
+    if seal is None:
+        return "⚠", "not sealed yet; the first run will seal it"
+    verify(lab, seal, Hasher())
+    return "✓", f"{len(seal.files)} files are as sealed; fingerprint {lab.fingerprint(seal.files)}"
+
+
+def _tier(_lab: Lab) -> tuple[Mark, str]:
+    from leanlab.sandbox import probe
+
+    confinement = probe()
+    if confinement.tier == "none":
+        raise ConfinementUnavailable(confinement.summary)
+    return ("✓" if confinement.tier == "A" else "⚠"), confinement.summary
+
+
+def _sample(lab: Lab) -> tuple[Mark, str]:
+    if not lab.is_native:
+        return "⚠", "not run: the lab is open"
+    if not lab.sample.is_file():
+        return "⚠", "there is no sample.py to run"
+    if lab.makes_data and not lab.data.exists():
+        return "⚠", "not run: the first run of this variant makes its data"
+
+    async def score() -> tuple[Mark, str]:
+        async with Evaluator(lab, only_look=True) as evaluator:
+            outcome = await evaluator.score(lab.sample)
+        if outcome.status != "scored":
+            return "✗", f"{outcome.status}: {outcome.message}"
+        metric = lab.config.objective.metric
+        names = ", ".join(sorted(outcome.verdict.metrics))
+        return "✓", (
+            f"{metric} {outcome.verdict.metrics[metric]:.6g} in {outcome.seconds * 1000:.0f} ms "
+            f"(metrics: {names})"
+        )
+
+    return asyncio.run(score())
+
+
+def _metrics(lab: Lab) -> tuple[Mark, str]:
+    hidden = "everything else stays hidden"
+    return "✓", f"roles see {', '.join(lab.config.revealed)}; {hidden}"
+
+
+def _prompts(lab: Lab) -> tuple[Mark, str]:
+    prompts = Prompts(lab)
+    move = Move(kind="draft")
+    lengths = [
+        f"{role} {len(prompts.turn(role, Memory(), move, trial=1)):,}"
+        for role in ("worker", "critic", "director")
+    ]
+    return "✓", f"characters: {', '.join(lengths)}"
+
+
+def _ledger(lab: Lab) -> tuple[Mark, str]:
+    count = sum(1 for _ in Ledger(lab.results).read())
+    return "✓", f"{count} records, the chain is whole" if count else "empty"
+
+
+def _policy(lab: Lab) -> tuple[Mark, str]:
+    return "✓", policy.make(lab.config.policy, lab.config).name
+
+
+def _backend(lab: Lab) -> tuple[Mark, str]:
+    names = {choice.backend for choice in lab.config.roles.values() if choice.backend} or {"auto"}
+    choices = [backends.choose(name) for name in sorted(names)]
+    return "✓", ", ".join(f"{choice.name} ({choice.why})" for choice in choices)
+
+
+_LOOKS: tuple[tuple[str, Callable[[Lab], tuple[Mark, str]]], ...] = (
+    ("files", _files),
+    ("kind", _kind),
+    ("seal", _seal),
+    ("confinement", _tier),
+    ("sample", _sample),
+    ("metrics", _metrics),
+    ("prompts", _prompts),
+    ("ledger", _ledger),
+    ("policy", _policy),
+    ("backend", _backend),
+)

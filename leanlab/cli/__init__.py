@@ -1,0 +1,32 @@
+"""The command line: one module a command, each imported light and working on first use."""
+
+from __future__ import annotations
+
+import typer
+
+from leanlab.cli import check, listing, rescore, reset, run, seal, show, stop, try_
+from leanlab.cli.shared import version
+
+app = typer.Typer(
+    help="A research lab in a folder: propose, score behind a seal, remember, repeat.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback()(version)
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("seal")(seal.seal)
+app.command("unseal")(seal.unseal)
+app.command("list")(listing.list_labs)
+app.command("show")(show.show)
+app.command("try")(try_.try_file)
+app.command("rescore")(rescore.rescore)
+app.command("stop")(stop.stop)
+app.command("reset")(reset.reset)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,93 @@
+"""`leanlab run`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from leanlab.cli.shared import (
+    AllowUnsandboxed,
+    LabArgument,
+    LabOption,
+    RequireTier,
+    Sets,
+    expected,
+    lab_of,
+    option,
+)
+from leanlab.errors import ConfigError
+
+BUDGET_ENDED = 3
+
+
+@expected
+def run(
+    lab: LabArgument = None,
+    lab_option: LabOption = None,
+    n: Annotated[int | None, option("--n", "-n", help="How many trials.", min=0)] = None,
+    backend: Annotated[
+        str, option("--backend", help="What answers: auto, offline, scripted:FILE.")
+    ] = "auto",
+    policy: Annotated[
+        str | None, option("--policy", help="How trials are chosen: greedy, erm.")
+    ] = None,
+    sets: Sets = None,
+    max_usd: Annotated[
+        float | None, option("--max-usd", help="End when so much was spent.", min=0)
+    ] = None,
+    max_tokens: Annotated[
+        int | None, option("--max-tokens", help="End when so many tokens were used.", min=0)
+    ] = None,
+    max_time: Annotated[
+        str | None, option("--max-time", help="End after so long: 90s, 30m, 2h.")
+    ] = None,
+    seed: Annotated[int, option("--seed", help="Seeds policy and researcher.")] = 0,
+    dry_run: Annotated[
+        bool, option("--dry-run", help="Print every prompt and the plan; change nothing.")
+    ] = False,
+    require_tier: RequireTier = None,
+    allow_unsandboxed: AllowUnsandboxed = False,
+) -> None:
+    """Run a lab's loop: propose, evaluate, remember.
+
+    Running again goes on from the ledger. Example: leanlab run --lab labs/parity -n 3
+    """
+    from leanlab.running import Options
+
+    options = Options(
+        trials=n,
+        backend=backend,
+        policy=policy,
+        seed=seed,
+        max_usd=max_usd,
+        max_tokens=max_tokens,
+        max_seconds=seconds(max_time),
+        require_tier=require_tier,
+        allow_unsandboxed=allow_unsandboxed,
+    )
+    opened = lab_of(lab, lab_option, sets)
+    if dry_run:
+        from leanlab.dryrun import describe
+
+        for line in describe(opened, options):
+            typer.echo(line)
+        return
+    from leanlab.console import Console
+    from leanlab.running import run_lab, to_the_end
+
+    with Console() as console:
+        summary = to_the_end(run_lab(opened, options, console))
+    if summary.end.kind == "budget":
+        raise typer.Exit(BUDGET_ENDED)
+
+
+def seconds(text: str | None) -> float | None:
+    """Read a duration such as 90s, 30m or 2h; a bare number is seconds."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if match is None:
+        raise ConfigError(f"--max-time {text}: write a duration such as 90s, 30m or 2h.")
+    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]

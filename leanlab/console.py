@@ -1,0 +1,205 @@
+"""Shows a run as it goes: a live line in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console as Terminal
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from leanlab import events
+from leanlab.memory import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import RenderableType
+
+    from leanlab.records import Trial
+
+
+class Console:
+    """A sink for events. Use it as a context manager; what it prints never holds raw text."""
+
+    def __init__(self, terminal: Terminal | None = None) -> None:
+        self._terminal = terminal or Terminal(highlight=False, soft_wrap=True)
+        self._status = _Status()
+        self._live = (
+            Live(self._status, console=self._terminal, refresh_per_second=8, transient=True)
+            if self._terminal.is_terminal
+            else None
+        )
+        self._started: events.RunStarted | None = None
+
+    def __enter__(self) -> Console:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, event: events.AnyEvent) -> None:
+        self._status.update(event)
+        if isinstance(event, events.RunStarted):
+            self._started = event
+        for line in self._lines(event):
+            # soft_wrap leaves long lines to the terminal, so that they can be copied whole.
+            self._terminal.print(Text(printable(line), style=_style(event)), soft_wrap=True)
+
+    def _lines(self, event: events.AnyEvent) -> list[str]:
+        if isinstance(event, events.RunStarted):
+            return _opening(event)
+        if isinstance(event, events.TrialStarted) and event.resumed:
+            return [f"trial {event.trial}: on disk since an earlier run; evaluating it first"]
+        if isinstance(event, events.SentBack):
+            return [f"  sent back ({event.status}): {_gist(event.message)}"]
+        if isinstance(event, events.Recorded):
+            return [self._recorded(event)]
+        if isinstance(event, events.Noted):
+            return [f"  {event.record.role.capitalize()}: {_gist(event.record.text)}"]
+        if isinstance(event, events.Paused):
+            return [f"  waiting {event.seconds:g} s: {_gist(event.reason)}"]
+        if isinstance(event, events.Notice):
+            return [event.text]
+        if isinstance(event, events.RunEnded):
+            return self._closing(event)
+        return []
+
+    def _recorded(self, event: events.Recorded) -> str:
+        record = event.record
+        name = Path(record.experiment_file).name if record.experiment_file else "no experiment"
+        head = f"trial {record.trial}: {record.status}, {name}"
+        if record.status != "scored":
+            return f"{head}: {_gist(record.error.text) if record.error else ''}"
+        revealed = self._started.revealed if self._started else tuple(record.metrics)
+        shown = {key: record.metrics[key] for key in revealed if key in record.metrics}
+        return f"{head}, {in_words(shown)}{' (best so far)' if event.is_best else ''}"
+
+    def _closing(self, event: events.RunEnded) -> list[str]:
+        assert self._started is not None
+        lab = os.path.relpath(self._started.lab)
+        count = f"{event.new_records} new record{'' if event.new_records == 1 else 's'}"
+        if event.best is None:
+            return [f"{event.end}. {count}; no trial has a score; see: leanlab show {lab}"]
+        metrics = ordered(event.best.metrics, self._started.metric)
+        lines = []
+        if event.target_reached:
+            hidden = {k: v for k, v in metrics.items() if k not in self._started.revealed}
+            objective = {self._started.metric: metrics[self._started.metric]}
+            lines.append(f"target reached: {in_words(objective | hidden)}")
+        else:
+            lines.append(event.end)
+        file = Path(lab) / (event.best.experiment_file or "")
+        lines.append(
+            f"{count}; best is trial {event.best.trial} with {in_words(metrics)}; "
+            f"open {file}, or: leanlab show {lab}"
+        )
+        return lines
+
+
+class _Status:
+    """The live line: who is at work, for how long, the best so far, trials left."""
+
+    def __init__(self) -> None:
+        self._metric = ""
+        self._left = 0
+        self._best: Trial | None = None
+        self._doing = "starting"
+        self._since = time.monotonic()
+        self._spinner = Spinner("dots")
+
+    def update(self, event: events.AnyEvent) -> None:
+        if isinstance(event, events.RunStarted):
+            self._metric, self._left, self._best = event.metric, event.trials, event.best
+        elif isinstance(event, events.TrialStarted):
+            self._left = event.left
+        elif isinstance(event, events.TurnStarted):
+            self._begin(f"{event.role.capitalize()} at work on trial {event.trial}")
+        elif isinstance(event, events.Evaluating):
+            self._begin(f"evaluating {event.file}")
+        elif isinstance(event, events.Recorded):
+            self._left = max(0, self._left - 1)
+            self._best = event.record if event.is_best else self._best
+
+    def _begin(self, doing: str) -> None:
+        self._doing = doing
+        self._since = time.monotonic()
+
+    def __rich__(self) -> RenderableType:
+        seconds = time.monotonic() - self._since
+        best = (
+            f"best {self._metric} {number(self._best.metrics[self._metric])} "
+            f"(trial {self._best.trial})"
+            if self._best
+            else "no score yet"
+        )
+        left = f"{self._left} trial{'' if self._left == 1 else 's'} left"
+        self._spinner.update(text=Text(f"{self._doing} · {seconds:.1f} s · {best} · {left}"))
+        return self._spinner
+
+
+def _style(event: events.AnyEvent) -> str:
+    if isinstance(event, events.Recorded):
+        return "bold" if event.is_best else "" if event.record.status == "scored" else "yellow"
+    if isinstance(event, events.RunEnded):
+        return "bold green" if event.target_reached else "bold"
+    if isinstance(event, events.Notice | events.SentBack | events.Paused):
+        return "yellow"
+    return "cyan" if isinstance(event, events.Noted) else ""
+
+
+def _opening(event: events.RunStarted) -> list[str]:
+    lines = [
+        f"{os.path.relpath(event.lab)}: {event.trials} trials, policy {event.policy}, "
+        f"backend {event.backend}",
+        event.confinement,
+    ]
+    if event.best is not None:
+        best = f"{event.metric} {number(event.best.metrics[event.metric])}"
+        lines.append(
+            f"going on after {event.earlier_trials} trials; best is trial "
+            f"{event.best.trial} with {best}"
+        )
+    elif event.earlier_trials:
+        lines.append(f"going on after {event.earlier_trials} trials; none has a score")
+    return lines
+
+
+def number(value: float) -> str:
+    """Six significant digits; a whole number keeps its .0, so that it reads as a score."""
+    return f"{value:.1f}" if value == int(value) and abs(value) < 1e6 else f"{value:.6g}"
+
+
+def in_words(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in metrics.items())
+
+
+def ordered(metrics: Mapping[str, float], first: str) -> dict[str, float]:
+    """The objective's metric first, the others by name."""
+    return {name: metrics[name] for name in sorted(metrics, key=lambda name: (name != first, name))}
+
+
+def _gist(text: str) -> str:
+    """The first paragraph in one line, without headings and list marks, cut at 160 characters."""
+    words: list[str] = []
+    for line in text.splitlines():
+        said = line.strip().lstrip("-*> ")
+        if words and (not said or line.lstrip().startswith(("-", "*"))):
+            break
+        if said and not said.startswith("#"):
+            words.append(said)
+    gist = " ".join(words)
+    return gist if len(gist) <= 160 else gist[:159] + "…"

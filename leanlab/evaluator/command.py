@@ -1,0 +1,175 @@
+"""An open lab's rules: its own commands, which import the experiment themselves.
+
+Nothing keeps experiment and labels apart here, so a run needs --allow-unsandboxed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from leanlab.errors import ConfigError
+from leanlab.records import Verdict, clean_metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from leanlab.lab import Lab
+
+_KEPT_BYTES = 1 << 20
+
+
+class OpenRules:
+    """eval_cmd and validate_cmd of the lab, with every fault turned into a verdict."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._seconds = lab.config.limits.seconds
+
+    async def open(self) -> tuple[str, str]:
+        """Return the tier and the line that names it."""
+        return "none", "confinement: none; every record is stamped untrusted"
+
+    async def make_data(self) -> None:
+        """An open lab makes its own data."""
+
+    async def validate(self, experiment: Path) -> Verdict | None:
+        """Return why the experiment breaks the contract, or None."""
+        command = self._lab.config.validate_cmd
+        try:
+            done = await run(command, experiment, self._lab.folder, self._seconds)
+        except TimeoutError:
+            return self._timed_out("validate_cmd")
+        lines = done.output.strip().splitlines()
+        last = lines[-1] if lines else ""
+        if last.startswith("VALID"):
+            return None
+        reason = last.removeprefix("INVALID:").strip() or done.errors.strip()[-500:]
+        text = f"validate.py says: {reason or 'nothing; it must print VALID'}"
+        return Verdict.failed("invalid", "validate", text)
+
+    async def evaluate(self, experiment: Path, seed: int) -> Verdict:  # noqa: ARG002
+        """The command takes no seed: repeats of an open lab draw their own randomness."""
+        config = self._lab.config
+        try:
+            done = await run(config.eval_cmd, experiment, self._lab.folder, self._seconds)
+        except TimeoutError:
+            return self._timed_out("eval_cmd")
+        return score_of(done, config.objective.metric)
+
+    def _timed_out(self, what: str) -> Verdict:
+        text = f"{what} took over {self._seconds:g} s and was ended."
+        return Verdict.failed("timed_out", "timed out", text)
+
+    async def close(self) -> None:
+        """Every command has ended by now."""
+
+    async def kill(self) -> None:
+        """Every command has ended by now."""
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """How a command ended."""
+
+    code: int
+    output: str
+    """The last part of standard output."""
+    errors: str
+    """The last part of standard error."""
+
+
+async def run(command: str, file: Path, folder: Path, seconds: float) -> Finished:
+    """Run a command of lab.json with {file} filled in; raise TimeoutError, having killed it all."""
+    arguments = arguments_of(command, file)
+    process = await asyncio.create_subprocess_exec(
+        *arguments,
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(seconds):
+            output, errors = await asyncio.gather(_tail(process.stdout), _tail(process.stderr))
+            code = await process.wait()
+    finally:
+        _kill_group(process.pid)
+        await process.wait()
+        process._transport.close()  # type: ignore[attr-defined]
+    return Finished(code=code, output=output, errors=errors)
+
+
+def arguments_of(command: str, file: Path) -> list[str]:
+    """Split a command of lab.json; `python` means the Python that runs leanlab."""
+    try:
+        parts = [part.replace("{file}", str(file)) for part in shlex.split(command)]
+    except ValueError as error:
+        raise ConfigError(f"lab.json: {command!r} is no command: {error}.") from error
+    if not parts:
+        raise ConfigError("lab.json: eval_cmd and validate_cmd must not be empty.")
+    if parts[0] in ("python", "python3"):
+        parts[0] = sys.executable
+    return parts
+
+
+def score_of(finished: Finished, metric: str) -> Verdict:
+    """Read the verdict of an open evaluator: the last line that is a JSON object counts."""
+    if finished.code != 0:
+        return Verdict.failed(
+            "crashed",
+            "evaluation",
+            f"eval_cmd ended with status {finished.code}.\n{finished.errors[-4000:]}".strip(),
+        )
+    found = last_object(finished.output)
+    if found is None:
+        return Verdict.failed(
+            "crashed",
+            "evaluation",
+            f'eval_cmd printed no JSON object. Print one line such as {{"{metric}": 0.5}} last.',
+        )
+    try:
+        numbers = {k: v for k, v in found.items() if k == metric or _is_number(v)}
+        return Verdict(metrics=clean_metrics(numbers, metric))
+    except ValueError as problem:
+        return Verdict.failed("crashed", "evaluation", str(problem))
+
+
+def last_object(output: str) -> dict[str, Any] | None:
+    """Return the last line that is a JSON object, strictly read (no NaN); None without one."""
+    for line in reversed(output.splitlines()):
+        text = line.strip()
+        if text.startswith("{") and text.endswith("}"):
+            try:
+                return msgspec.json.decode(text, type=dict[str, Any])
+            except (msgspec.DecodeError, RecursionError):
+                continue
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+async def _tail(stream: asyncio.StreamReader) -> str:
+    """Read to the end, keeping the last part, so that no amount of output fills the memory."""
+    kept = bytearray()
+    while chunk := await stream.read(1 << 16):
+        kept += chunk
+        del kept[:-_KEPT_BYTES]
+    return kept.decode("utf-8", "replace")
+
+
+def _kill_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,149 @@
+"""Takes the one experiment that a Worker left, under the file rules."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from leanlab.lab import Lab
+
+MAX_BYTES = 1 << 20
+_NUMBERED = re.compile(r"(\d{4,})_.+\.py")
+
+
+class Rejected(Exception):
+    """The Worker's file breaks a rule; the message tells the Worker which, and what to do."""
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment in the lab's own folder."""
+
+    path: Path
+    sha256: str
+
+
+def take(named: str | None, workspace: Path, lab: Lab, number: int) -> Taken:
+    """Copy the experiment into the lab as NNNN_slug.py, on disk before this returns.
+
+    named is the Worker's own word for it, relative to the workspace. A file that is already
+    there under this number is an earlier try of the same trial and is replaced.
+    """
+    path = _inside(named or _only_file(workspace), workspace)
+    content = _read(path)
+    try:
+        source = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Rejected(f"{path.name} is not UTF-8 text. Write plain Python source.") from error
+    if "\0" in source:
+        raise Rejected(f"{path.name} holds a NUL character. Write plain Python source.")
+    target = lab.experiments / f"{number:04d}_{_slug(path.stem)}.py"
+    _write(target, content)
+    for earlier in lab.experiments.glob(f"{number:04d}_*.py"):
+        if earlier != target:
+            earlier.unlink()
+    return Taken(path=target, sha256=hashlib.sha256(content).hexdigest())
+
+
+def unrecorded(lab: Lab, last_number: int) -> list[Path]:
+    """Experiments numbered above the last recorded trial: paid for, and not yet evaluated.
+
+    The newest counts where a run was cut off while it replaced a trial's file.
+    """
+    newest: dict[int, Path] = {}
+    for path in sorted(lab.experiments.iterdir(), key=lambda path: path.lstat().st_mtime_ns):
+        match = _NUMBERED.fullmatch(path.name)
+        if match and int(match.group(1)) > last_number and _is_plain(path):
+            newest[int(match.group(1))] = path
+    return [newest[number] for number in sorted(newest)]
+
+
+def adopt(path: Path) -> tuple[Taken, int]:
+    """Take an experiment that is in the lab's folder already, with its number."""
+    match = _NUMBERED.fullmatch(path.name)
+    assert match is not None
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Taken(path=path, sha256=digest), int(match.group(1))
+
+
+def _only_file(workspace: Path) -> str:
+    names = sorted(entry.name for entry in os.scandir(workspace / "experiments"))
+    if len(names) == 1:
+        return f"experiments/{names[0]}"
+    found = f"it has {len(names)} files" if names else "the folder is empty"
+    raise Rejected(
+        f"no experiment was named, and {found}. Write one file into experiments/ and name it in "
+        "experiment_file."
+    )
+
+
+def _inside(named: str, workspace: Path) -> Path:
+    relative = PurePosixPath(named)
+    if relative.is_absolute() and relative.is_relative_to(PurePosixPath(workspace)):
+        relative = relative.relative_to(PurePosixPath(workspace))
+    parts = relative.parts
+    if len(parts) == 1:
+        parts = ("experiments", *parts)
+    if len(parts) != 2 or parts[0] != "experiments" or ".." in parts or "\0" in named:
+        raise Rejected(
+            f"experiment_file is {named[:100]!r}, which is not in experiments/. "
+            "Write one file there."
+        )
+    if not parts[1].endswith(".py"):
+        raise Rejected(f"{parts[1][:100]!r} is no Python file. Give it a name that ends in .py.")
+    folder = workspace / "experiments"
+    if folder.is_symlink():
+        raise Rejected("experiments/ was replaced by a link. Leave the folder as it is.")
+    return folder / parts[1]
+
+
+def _read(path: Path) -> bytes:
+    """Read a regular file that has no other name; links and special files are refused."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise Rejected(f"there is no file experiments/{path.name}. Write it first.") from error
+    except (OSError, ValueError) as error:
+        raise Rejected(f"{path.name[:100]!r} cannot be opened: it must be a plain file.") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(descriptor)
+        raise Rejected(f"{path.name} is a link or a special file. Write a plain file.")
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise Rejected(
+            f"{path.name} has {found.st_size:,} bytes; an experiment may have {MAX_BYTES:,}. "
+            "Make it smaller."
+        )
+    return content
+
+
+def _slug(stem: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "_", re.sub(r"^\d+_", "", stem.lower())).strip("_")
+    return words[:40].rstrip("_") or "experiment"
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write by renaming, so that a reader finds all of it or nothing."""
+    unfinished = target.with_name(f".{target.name}.part")
+    with unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()

@@ -1,0 +1,94 @@
+"""The loop's end of an evaluator process, kept warm between trials."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from leanlab.child import Child, ChildDied
+from leanlab.errors import EvaluatorError
+from leanlab.evaluator.host import Answer, Order, Setup
+
+if TYPE_CHECKING:
+    from leanlab.lab import Lab
+    from leanlab.sandbox import Confinement
+
+_START_SECONDS = 120.0
+
+
+class WarmEvaluator:
+    """One evaluator process. It is started at need, and again after it died or was killed."""
+
+    def __init__(self, lab: Lab, *, allow_unsandboxed: bool) -> None:
+        self._lab = lab
+        self._allow_unsandboxed = allow_unsandboxed
+        self._confinement: Confinement | None = None
+        self._log = lab.state / "evaluator.log"
+        self._child = Child("leanlab.evaluator.host", environment=_environment(), log=self._log)
+
+    async def confinement(self) -> Confinement:
+        await self._ensure_started()
+        assert self._confinement is not None
+        return self._confinement
+
+    async def order(self, order: Order, seconds: float) -> Answer:
+        """Send one order and wait for its answer.
+
+        Raises TimeoutError after so many seconds and ChildDied when the process ends; either way
+        nothing of it is left. Raises EvaluatorError when the lab cannot be evaluated at all.
+        """
+        await self._ensure_started()
+        answer = msgspec.json.decode(await self._child.ask(order, seconds), type=Answer)
+        if answer.fatal is not None:
+            raise EvaluatorError(answer.fatal)
+        return answer
+
+    async def _ensure_started(self) -> None:
+        if self._child.is_alive:
+            return
+        await self._child.start()
+        try:
+            line = await self._child.ask(self._setup(), _START_SECONDS)
+        except TimeoutError:
+            raise EvaluatorError(
+                f"{self._lab.folder}/evaluation.py took over {_START_SECONDS:.0f} s to load. "
+                "Do slow work in make_data() or in evaluate()."
+            ) from None
+        except ChildDied as died:
+            raise EvaluatorError(
+                f"the evaluator of {self._lab.folder} did not start: {died}. "
+                f"Its log is {self._log}."
+            ) from died
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.fatal is not None:
+            await self._child.kill()
+            raise EvaluatorError(answer.fatal)
+        self._confinement = answer.confinement
+
+    def _setup(self) -> Setup:
+        lab = self._lab
+        return Setup(
+            folder=str(lab.folder),
+            home=str(lab.home),
+            data=str(lab.data),
+            params=lab.config.params,
+            limits=lab.config.limits,
+            imports=lab.config.imports,
+            metric=lab.config.objective.metric,
+            allow_unsandboxed=self._allow_unsandboxed,
+            validates=lab.validates_natively,
+        )
+
+    async def close(self) -> None:
+        await self._child.hang_up()
+
+    async def kill(self) -> None:
+        await self._child.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Enough to start Python and no more: no key of the user's reaches the lab's code."""
+    kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
+    return {key: os.environ[key] for key in kept if key in os.environ}

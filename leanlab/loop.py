@@ -1,0 +1,257 @@
+"""One trial, then many. Six hops: history, memory, policy, roles, evaluator, ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import msgspec
+
+from leanlab import events, pending
+from leanlab.evaluator import Outcome, Rejected, take
+from leanlab.evaluator.intake import adopt, unrecorded
+from leanlab.memory import recall
+from leanlab.pending import Pending
+from leanlab.records import RoleTurn, Seconds, Trial, Verdict
+
+if TYPE_CHECKING:
+    from leanlab.bench import Bench
+    from leanlab.config import Budget
+    from leanlab.evaluator import Taken
+    from leanlab.events import Sink
+    from leanlab.memory import Memory
+    from leanlab.policy import Advisor, Move, Policy
+    from leanlab.roles import Roles, Turn, WorkerReply
+
+Number = TypeVar("Number", float | None, int | None)
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a run is over."""
+
+    kind: Literal["done", "target", "budget", "stopped"]
+    text: str
+
+
+class Loop:
+    """Runs trials. The only writer of the ledger; everything it needs is handed to it."""
+
+    def __init__(
+        self, bench: Bench, policy: Policy, roles: Roles, budget: Budget, emit: Sink
+    ) -> None:
+        self._bench = bench
+        self._lab = bench.lab
+        self._history = bench.history
+        self._policy = policy
+        self._roles = roles
+        self._budget = budget
+        self._emit = emit
+        self._start = time.monotonic()
+        self._cost_before = bench.history.cost_usd
+        self._tokens_before = bench.history.tokens
+        self.recorded: list[int] = []
+        """Numbers of the trials that this run recorded."""
+
+    async def run(self, trials: int) -> End:
+        """Finish what an earlier run left, then run so many trials or until a reason to stop."""
+        self._stop_file.unlink(missing_ok=True)
+        for path in unrecorded(self._lab, self._history.last_number):
+            await self._resume(path)
+        for left in range(trials, 0, -1):
+            if end := self._over():
+                return end
+            await self._trial(self._history.last_number + 1, left)
+            if end := self._over():
+                return end
+            await self._advise()
+        return self._over() or End(kind="done", text=f"{trials} trials done")
+
+    def _over(self) -> End | None:
+        if reason := self._policy.stop():
+            return End(kind="target", text=reason)
+        if self._stop_file.exists():
+            self._stop_file.unlink()
+            return End(kind="stopped", text="stopped by leanlab stop")
+        if spent := self._spent():
+            return End(kind="budget", text=spent)
+        return None
+
+    @property
+    def _stop_file(self) -> Path:
+        return self._lab.state / "stop"
+
+    def _spent(self) -> str | None:
+        """Name the budget that is used up, or None."""
+        used = (
+            ("usd", self._history.cost_usd - self._cost_before, self._budget.usd),
+            ("tokens", self._history.tokens - self._tokens_before, self._budget.tokens),
+            ("seconds", time.monotonic() - self._start, self._budget.seconds),
+        )
+        for name, spent, limit in used:
+            if limit is not None and spent >= limit:
+                return f"budget used up: {spent:.6g} of {limit:g} {name}"
+        return None
+
+    async def _trial(self, number: int, left: int) -> None:
+        move = self._policy.ask(self._history)
+        memory = recall(self._lab, self._history, move)
+        self._emit(events.TrialStarted(trial=number, left=left))
+        draft = self._draft(number, move)
+        try:
+            draft, taken, outcome = await self._attempt(draft, move, memory)
+        except asyncio.CancelledError:
+            self._record(self._abandoned(draft))
+            raise
+        self._record(self._trial_record(draft, taken, outcome))
+
+    def _draft(self, number: int, move: Move) -> Pending:
+        backend = self._roles.backends["worker"]
+        return Pending(
+            trial=number,
+            backend=backend.name,
+            model=backend.model,
+            policy=self._policy.name,
+            move=move.kind,
+            parents=move.parents,
+        )
+
+    async def _attempt(
+        self, draft: Pending, move: Move, memory: Memory
+    ) -> tuple[Pending, Taken | None, Outcome]:
+        """Propose and evaluate; send failures back to the same session, a few times at most."""
+        turn = await self._roles.propose(draft.trial, move, memory)
+        draft = _after(draft, turn)
+        taken, outcome = await self._assess(draft, turn)
+        message = outcome
+        for left in range(self._lab.config.max_fix_calls - 1, -1, -1):
+            if not _worth_sending_back(message) or turn.failure is not None or self._spent():
+                break
+            self._emit(
+                events.SentBack(trial=draft.trial, status=message.status, message=message.message)
+            )
+            turn = await self._roles.fix(
+                draft.trial, move, memory, outcome=message, left=left, session=turn.session
+            )
+            draft = msgspec.structs.replace(_after(draft, turn), fixes=draft.fixes + 1)
+            taken_now, message = await self._assess(draft, turn)
+            # An experiment that was evaluated outlives a later file that broke a rule.
+            if taken_now is not None or taken is None:
+                taken, outcome = taken_now, message
+        return draft, taken, outcome
+
+    async def _assess(
+        self, draft: Pending, turn: Turn[WorkerReply]
+    ) -> tuple[Taken | None, Outcome]:
+        if turn.reply is None:
+            assert turn.failure is not None
+            return None, _rejected("no experiment", turn.failure.message)
+        pending.save(self._lab, draft)
+        try:
+            taken = take(
+                turn.reply.experiment_file, self._bench.workspace.path, self._lab, draft.trial
+            )
+        except Rejected as reason:
+            return None, _rejected("file rule", str(reason))
+        return taken, await self._evaluate(draft.trial, taken.path)
+
+    async def _evaluate(self, number: int, path: Path) -> Outcome:
+        self._emit(events.Evaluating(trial=number, file=path.name))
+        return await self._bench.evaluator.score(path)
+
+    async def _resume(self, path: Path) -> None:
+        """Evaluate and record an experiment that was on disk when an earlier run was cut off."""
+        taken, number = adopt(path)
+        self._emit(events.TrialStarted(trial=number, left=0, resumed=True))
+        draft = pending.load(self._lab, number) or Pending(trial=number)
+        outcome = await self._evaluate(number, path)
+        self._record(self._trial_record(draft, taken, outcome))
+
+    async def _advise(self) -> None:
+        for role in self._policy.due(self._history):
+            if self._spent():
+                return
+            await self._advise_once(role)
+
+    async def _advise_once(self, role: Advisor) -> None:
+        assert self._history.last is not None
+        number = self._history.last.trial
+        move = self._policy.ask(self._history)
+        memory = recall(self._lab, self._history, move)
+        turn = await self._roles.advise(role, number, move, memory)
+        if turn.reply is None:
+            assert turn.failure is not None
+            reason = turn.failure.message.partition("\n")[0]
+            self._emit(events.Notice(text=f"the {role} gave no note: {reason}"))
+            return
+        backend = self._roles.backends[role]
+        record = RoleTurn(
+            run=self._bench.run,
+            role=role,
+            after_trial=number,
+            text=turn.reply.text,
+            evaluator=self._bench.evaluator.fingerprint,
+            cost_usd=turn.cost_usd,
+            tokens=turn.tokens,
+            backend=backend.name,
+            model=backend.model,
+            session=turn.session,
+            prompt_sha256=turn.prompt_sha256,
+        )
+        whole = self._bench.append(record)
+        note = self._lab.note_file(role)
+        unfinished = note.with_suffix(".part")
+        unfinished.write_text(turn.reply.text.rstrip() + "\n", encoding="utf-8")
+        unfinished.replace(note)
+        assert isinstance(whole, RoleTurn)
+        self._emit(events.Noted(record=whole))
+
+    def _trial_record(self, draft: Pending, taken: Taken | None, outcome: Outcome) -> Trial:
+        fields = self._bench.scored_fields(draft.trial, taken, outcome)
+        fields["seconds"] = Seconds(propose=draft.propose_seconds, evaluate=outcome.seconds)
+        return Trial(**fields | draft.trial_fields())
+
+    def _abandoned(self, draft: Pending) -> Trial:
+        draft = pending.load(self._lab, draft.trial) or draft
+        left = unrecorded(self._lab, self._history.last_number)
+        taken = adopt(left[0])[0] if left else None
+        verdict = Verdict.failed("abandoned", "interrupted", "the run was interrupted.")
+        return self._trial_record(draft, taken, Outcome(verdict=verdict))
+
+    def _record(self, record: Trial) -> None:
+        whole = self._bench.append(record)
+        assert isinstance(whole, Trial)
+        self.recorded.append(whole.trial)
+        self._policy.tell(whole)
+        best = self._history.best
+        is_best = best is not None and best.trial == whole.trial
+        self._emit(events.Recorded(record=whole, is_best=is_best))
+
+
+def _after(draft: Pending, turn: Turn[WorkerReply]) -> Pending:
+    """Add a turn's words and costs."""
+    return msgspec.structs.replace(
+        draft,
+        notes=turn.reply.notes if turn.reply else draft.notes,
+        cost_usd=_sum(draft.cost_usd, turn.cost_usd),
+        tokens=_sum(draft.tokens, turn.tokens),
+        session=turn.session or draft.session,
+        prompt_sha256=draft.prompt_sha256 or turn.prompt_sha256,
+        propose_seconds=draft.propose_seconds + turn.seconds,
+    )
+
+
+def _sum(a: Number, b: Number) -> Number:
+    """Add what is known; None only when neither is."""
+    return b if a is None else a if b is None else a + b
+
+
+def _worth_sending_back(outcome: Outcome) -> bool:
+    """A Worker can mend its experiment, not the lab's own evaluation."""
+    error = outcome.verdict.error
+    return outcome.status != "scored" and (error is None or error.category != "evaluation")
+
+
+def _rejected(category: str, text: str) -> Outcome:
+    return Outcome(verdict=Verdict.failed("rejected", category, text))

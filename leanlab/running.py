@@ -1,0 +1,227 @@
+"""What the command line and Python callers do with a lab: run it, try in it, score it again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from leanlab import backends, events, policy
+from leanlab.bench import Bench, open_bench
+from leanlab.errors import LabError
+from leanlab.evaluator import Rejected, Taken, take
+from leanlab.lab import Lab, open_lab
+from leanlab.loop import End, Loop
+from leanlab.prompts import Prompts
+from leanlab.records import Evaluation, Trial
+from leanlab.roles import Roles
+
+if TYPE_CHECKING:
+    from leanlab.backends import Backend, Choice
+    from leanlab.config import Budget
+    from leanlab.events import Role, Sink
+
+ROLES: tuple[Role, ...] = ("worker", "critic", "director")
+T = TypeVar("T")
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run may be told beyond lab.json; None means what lab.json says."""
+
+    trials: int | None = None
+    backend: str = "auto"
+    policy: str | None = None
+    seed: int = 0
+    max_usd: float | None = None
+    max_tokens: int | None = None
+    max_seconds: float | None = None
+    require_tier: str | None = None
+    allow_unsandboxed: bool = False
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to."""
+
+    run: str
+    end: End
+    trials: tuple[int, ...]
+    """Numbers of the trials that it recorded."""
+    best: Trial | None
+    """Of all trials under the present fingerprint."""
+
+
+def run(
+    lab: str | Path | Lab,
+    *,
+    trials: int | None = None,
+    backend: str | Backend = "auto",
+    sets: Mapping[str, str] | None = None,
+    on_event: Sink | None = None,
+    **options: Any,
+) -> Summary:
+    """Run a lab's loop and return what it came to; `leanlab run` in Python.
+
+    backend is a name, or a Backend such as ScriptedBackend. sets are parameters of a variant.
+    Further options are those of Options. Raises a LeanlabError on an expected fault, and
+    KeyboardInterrupt on Ctrl-C once the trial on its way is recorded as abandoned.
+    """
+    opened = lab if isinstance(lab, Lab) else open_lab(lab, sets)
+    name, given = (backend, None) if isinstance(backend, str) else ("auto", backend)
+    chosen = Options(trials=trials, backend=name, **options)
+    emit = events.to_all(*([on_event] if on_event else []))
+    return to_the_end(run_lab(opened, chosen, emit, given))
+
+
+def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Run asynchronous work; Ctrl-C and SIGTERM raise KeyboardInterrupt once it has cleaned up."""
+
+    async def main() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        if sys.platform != "win32":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None = None) -> Summary:
+    """Open the bench, choose policy and backends, run the loop."""
+    config = lab.config
+    chosen = policy.make(options.policy or config.policy, config)
+    answering, words = choose_backends(lab, options.backend, given)
+    trials = config.budget.trials if options.trials is None else options.trials
+    try:
+        async with _bench(lab, options, emit) as bench:
+            emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
+            roles = Roles(
+                lab, answering, bench.workspace, Prompts(lab), seed=options.seed, emit=emit
+            )
+            emit(
+                events.RunStarted(
+                    run=bench.run,
+                    lab=str(lab.home),
+                    metric=config.objective.metric,
+                    revealed=config.revealed,
+                    trials=trials,
+                    earlier_trials=bench.history.trials,
+                    best=bench.history.best,
+                    backend=words,
+                    policy=chosen.name,
+                    confinement=bench.evaluator.summary,
+                )
+            )
+            loop = Loop(bench, chosen, roles, budget_of(lab, options), emit)
+            end = await loop.run(trials)
+            best = bench.history.best
+            bench.reveal(best, "run")
+            emit(
+                events.RunEnded(
+                    end=end.text,
+                    new_records=len(loop.recorded),
+                    best=best,
+                    target_reached=best is not None
+                    and config.objective.reached(bench.history.value(best)),
+                )
+            )
+            return Summary(run=bench.run, end=end, trials=tuple(loop.recorded), best=best)
+    finally:
+        for backend in {id(each): each for each in answering.values()}.values():
+            await backend.close()
+
+
+def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
+    return open_bench(
+        lab,
+        required_tier=options.require_tier,
+        allow_unsandboxed=options.allow_unsandboxed,
+        emit=emit,
+    )
+
+
+def choose_backends(
+    lab: Lab, name: str, given: Backend | None = None
+) -> tuple[dict[Role, Backend], str]:
+    """Make each role's backend, shared where it is the same; say which and why."""
+    if given is not None:
+        return dict.fromkeys(ROLES, given), given.name
+    chosen = choices_of(lab, name)
+    made = {choice.name: backends.make(choice, lab) for choice in set(chosen.values())}
+    words = dict.fromkeys(f"{choice.name} ({choice.why})" for choice in chosen.values())
+    return {role: made[choice.name] for role, choice in chosen.items()}, ", ".join(words)
+
+
+def choices_of(lab: Lab, name: str) -> dict[Role, Choice]:
+    """Each role's backend: lab.json's own word for it, or else the run's."""
+    own = {role: choice.backend for role, choice in lab.config.roles.items() if choice.backend}
+    return {role: backends.choose(own.get(role, name)) for role in ROLES}
+
+
+def budget_of(lab: Lab, options: Options) -> Budget:
+    """lab.json's budget, with what the options say instead."""
+    changes = {
+        "usd": options.max_usd,
+        "tokens": options.max_tokens,
+        "seconds": options.max_seconds,
+    }
+    said = {key: value for key, value in changes.items() if value is not None}
+    return msgspec.structs.replace(lab.config.budget, **said)
+
+
+async def try_experiment(
+    lab: Lab, file: Path, options: Options, emit: Sink, notes: str = ""
+) -> Trial:
+    """Score a person's own experiment and record it as a trial."""
+    if not file.is_file():
+        raise LabError(f"there is no file {file}.")
+    async with _bench(lab, options, emit) as bench:
+        number = bench.history.last_number + 1
+        named = f"experiments/{file.name}"
+        bench.workspace.lay({named: file.read_bytes()}, history=False)
+        try:
+            taken = take(named, bench.workspace.path, lab, number)
+        except Rejected as reason:
+            raise LabError(f"{file}: {reason}") from reason
+        outcome = await bench.evaluator.score(taken.path)
+        fields = bench.scored_fields(number, taken, outcome)
+        record = bench.append(Trial(**fields, notes=notes, backend="person", move="try"))
+        assert isinstance(record, Trial)
+        bench.reveal(record, "try")
+        return record
+
+
+async def rescore(lab: Lab, options: Options, emit: Sink) -> list[Evaluation]:
+    """Evaluate, under the present fingerprint, what was scored under another and not yet again."""
+    async with _bench(lab, options, emit) as bench:
+        added = []
+        for record in _scored_elsewhere(bench):
+            path = lab.home / (record.experiment_file or "")
+            if record.experiment_file is None or not path.is_file():
+                emit(events.Notice(text=f"trial {record.trial}: its file is gone; left out"))
+                continue
+            outcome = await bench.evaluator.score(path)
+            taken = Taken(path=path, sha256=record.experiment_sha256 or "")
+            fields = bench.scored_fields(record.trial, taken, outcome)
+            evaluation = bench.append(Evaluation(**fields, stage="rescore"))
+            assert isinstance(evaluation, Evaluation)
+            added.append(evaluation)
+        return added
+
+
+def _scored_elsewhere(bench: Bench) -> list[Trial]:
+    found: dict[int, Trial] = {}
+    for record in bench.ledger.read():
+        if isinstance(record, Trial) and record.status == "scored":
+            found[record.trial] = record
+        current = bench.evaluator.fingerprint
+        if isinstance(record, Trial | Evaluation) and record.evaluator == current:
+            found.pop(record.trial, None)
+    return list(found.values())

@@ -1,0 +1,10 @@
+"""Contract tests for labs, backends and researchers of your own: subclass one in a test module.
+
+They need pytest to run and nothing but leanlab to import.
+"""
+
+from leanlab.testing.backends import BackendContract
+from leanlab.testing.labs import LabContract
+from leanlab.testing.researchers import ResearcherContract
+
+__all__ = ["BackendContract", "LabContract", "ResearcherContract"]
