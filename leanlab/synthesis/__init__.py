@@ -1,0 +1,1 @@
+"""Program synthesis from labelled strings: targets, their data, a learner, a researcher."""

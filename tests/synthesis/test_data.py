@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leanlab.labkit import ConfigError
+from leanlab.synthesis import data, splits, targets
+
+NAMES = [target.name for target in targets.TARGETS]
+
+# SHA-256 of train.txt, val.txt and test.txt, one after the other, at the default sizes and seed.
+# A change here breaks every data set that users have: never update these to make a test pass.
+PUBLISHED = {
+    ("parity_all", 50): "0add59d3b1ac8d34a426d8b8aa99326af77367650c40cba0688c1dfe58329407",
+    ("parity_first_half", 20): "66687cefac5fbf79a13654a803a7e843752c3e4343547870e0245b7bae9a360d",
+    ("parity_rand_3", 30): "d3de97b2b20d881f948faf97d7977823c59f15b440610ba873adac1cd9b5a942",
+    ("parity_rand_10", 100): "5824e5bd43dca2a91cb947bb12b3075fee16ab1eedc93145e77a93d2ab6e43f3",
+    ("parity_all", 12): "3e264c3a309fa02cdf38cc1a91a72918c86502f3796b222ec9f4100762bfdde8",
+}
+
+DIGEST = """
+import hashlib, sys
+from pathlib import Path
+from leanlab.synthesis import data
+folder = Path(sys.argv[1])
+data.generate({"target": sys.argv[2], "length": int(sys.argv[3])}).write(folder)
+files = b"".join((folder / f"{name}.txt").read_bytes() for name in ("train", "val", "test"))
+print(hashlib.sha256(files).hexdigest())
+"""
+
+
+@pytest.mark.parametrize(("target", "length"), PUBLISHED)
+@pytest.mark.parametrize("hash_seed", ["0", "1"])
+def test_the_bytes_are_the_published_ones_in_every_process(tmp_path, target, length, hash_seed):
+    command = [sys.executable, "-c", DIGEST, str(tmp_path), target, str(length)]
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == PUBLISHED[target, length]
+
+
+even = st.integers(1, 30).map(lambda half: 2 * half)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    target=st.sampled_from(NAMES),
+    length=st.integers(10, 60),
+    train=even,
+    val=even,
+    test=st.integers(1, 400).map(lambda half: 2 * half),
+    seed=st.integers(),
+)
+def test_splits_are_balanced_disjoint_and_labelled_by_the_rule(**params):
+    made = data.generate(params)
+    label = targets.find(params["target"]).rule(params["length"])
+    every = []
+    for name in data.NAMES:
+        split = getattr(made, name)
+        assert sum(split.labels) * 2 == len(split)
+        assert [label(x) for x in split.strings] == list(split.labels)
+        assert all(len(x) == params["length"] and set(x) <= {"0", "1"} for x in split.strings)
+        assert len(split) == made.meta[name]
+        every += split.strings
+    assert len(set(every)) == len(every)
+    assert len(made.train) == params["train"]
+    assert len(made.val) == params["val"]
+    assert (len(made.test) == params["test"]) == ("note" not in made.meta)
+
+
+def test_seeds_give_different_strings():
+    first, second = (
+        data.generate({"target": "parity_all", "length": 50, "test": 2, "seed": s}) for s in (1, 2)
+    )
+    assert not set(first.train.strings) & set(second.train.strings)
+
+
+def test_labels_come_in_no_order():
+    labels = data.generate({"target": "parity_all", "length": 50}).test.labels
+    halves = sum(labels[:5000]), sum(labels[5000:])
+    assert abs(halves[0] - halves[1]) < 300
+    assert 4700 < sum(a != b for a, b in pairwise(labels)) < 5300
+
+
+def test_a_larger_training_split_keeps_the_other_two():
+    small, large = (
+        data.generate({"target": "parity_rand_3", "length": 40, "train": n}) for n in (10, 200)
+    )
+    assert set(small.train.strings) < set(large.train.strings)
+    assert (small.val, small.test) == (large.val, large.test)
+
+
+def test_a_small_domain_gives_a_smaller_test_and_says_so():
+    made = data.generate({"target": "parity_all", "length": 9})
+    assert (len(made.train), len(made.val), len(made.test)) == (100, 100, 312)
+    assert (
+        made.meta["note"] == "The domain has too few strings: test holds 312; 10000 were asked for."
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"target": "parity_al", "length": 50},
+            "no target 'parity_al'; the nearest is 'parity_all'",
+        ),
+        ({"target": "parity_all", "length": 4}, "has 8 strings of a label, too few for train 100"),
+        ({"target": "parity_all", "length": 50, "train": 99}, "params.train: 99 strings cannot be"),
+        ({"target": "parity_all", "length": 50, "val": 0}, "params.val: 0 strings cannot be"),
+        ({"target": "parity_all", "length": 50, "test": -2}, "params.test: -2 strings cannot be"),
+        (
+            {"target": "parity_rand_10", "length": 9},
+            "needs strings of at least 10 characters, not 9",
+        ),
+        ({"target": "parity_rand_3", "length": 2}, "needs strings of at least 3"),
+        ({"target": "parity_all", "length": 0}, "needs strings of at least 1"),
+        ({"target": "parity_all", "lenght": 50}, "there is no 'lenght'; the nearest is 'length'"),
+        ({"target": "parity_all", "length": "50"}, "Expected `int`, got `str`"),
+        ({"target": "parity_all"}, "missing required field `length`"),
+    ],
+)
+def test_params_that_cannot_be_used_are_one_line(params, message):
+    with pytest.raises(ConfigError) as caught:
+        data.generate(params)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("length", [10, 20, 100])
+def test_the_positions_of_three_are_among_those_of_ten(length):
+    three, ten = (targets.random_positions(length, count) for count in (3, 10))
+    assert ten[:3] == three
+    assert len(set(ten)) == 10
+    assert targets.find("fn_e").rule(length)("".join("01"[i in three] for i in range(length))) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("length", [20, 50, 100])
+def test_no_single_character_and_no_count_separates(name, length):
+    made = data.generate({"target": name, "length": length})
+    strings = made.train.strings + made.test.strings
+    bits = np.array([[c == "1" for c in x] for x in strings])
+    labels = np.array(made.train.labels + made.test.labels, dtype=bool)
+    single = (bits == labels[:, None]).mean(axis=0)
+    counts = bits.sum(axis=1)
+    thresholds = np.array([((counts >= n) == labels).mean() for n in range(length + 2)])
+    best = max(np.abs(single - 0.5).max(), np.abs(thresholds - 0.5).max()) + 0.5
+    assert best < 0.65
+    in_train = np.abs((bits[:100] == labels[:100, None]).mean(axis=0) - 0.5).max() + 0.5
+    assert in_train < 0.70
+
+
+def test_files_are_read_back(tmp_path):
+    made = data.generate({"target": "fn_a", "length": 30, "test": 50})
+    made.write(tmp_path)
+    assert all(splits.read(tmp_path / f"{n}.txt") == getattr(made, n) for n in data.NAMES)
+    assert json.loads((tmp_path / "meta.json").read_text()) == made.meta
+    assert made.meta["target"] == "parity_all"
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("01 -> 1\n10 -> 2\n", "line 2: expected"),
+        ("01 -> 1\n\n10 -> 0\n", "line 2: expected"),
+        ("01->1\n", "line 1: expected"),
+        (" -> 1\n", "line 1: expected"),
+        ("0 1 -> 1\n", "line 1: expected"),
+        ("01 -> 1 \n", "line 1: expected"),
+        ("01 -> 1\n10 -> 0\n01 -> 0\n", "line 3: the string of line 1 comes again"),
+        ("", "holds no strings"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_is_named_with_its_line(tmp_path, text, where):
+    path = tmp_path / "train.txt"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=where) as caught:
+        splits.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_and_a_binary_file_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="there is no such file"):
+        splits.read(tmp_path / "train.txt")
+    (tmp_path / "train.txt").write_bytes(b"01 -> 1\n\xff")
+    with pytest.raises(ConfigError, match="byte 8 is not UTF-8"):
+        splits.read(tmp_path / "train.txt")
+
+
+def test_accuracy_counts_no_reply_as_wrong():
+    split = splits.Split(strings=("00", "01", "10", "11"), labels=(0, 1, 1, 0))
+    assert split.accuracy([0, None, 1, 1]) == 0.5
+    with pytest.raises(ValueError, match="longer"):
+        split.accuracy([0, 1])
+
+
+def test_no_two_targets_share_a_name():
+    names = [name for target in targets.TARGETS for name in (target.name, target.id)]
+    assert len(set(names)) == len(names)
