@@ -53,9 +53,9 @@ def row_of(record: Trial, lab: Lab) -> Row:
         sha256=record.experiment_sha256,
         status=record.status,
         metrics={key: record.metrics[key] for key in revealed if key in record.metrics},
-        notes=record.notes,
-        feedback=record.feedback,
-        error=record.error.text if record.error else "",
+        notes=printable(record.notes),
+        feedback=printable(record.feedback),
+        error=printable(record.error.text) if record.error else "",
         move=record.move,
         parents=record.parents,
     )

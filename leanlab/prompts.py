@@ -109,4 +109,4 @@ def _text(path: Path) -> str:
 
 def _quoted(text: str) -> str:
     """Indent every line by four spaces: Markdown's own fence, which no content can close."""
-    return "\n".join("    " + line for line in text.splitlines())
+    return "\n".join(f"    {line}".rstrip() for line in text.splitlines())

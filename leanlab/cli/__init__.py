@@ -8,7 +8,6 @@ from leanlab.cli import check, listing, rescore, reset, run, seal, show, stop, t
 from leanlab.cli.shared import version
 
 app = typer.Typer(
-    help="A research lab in a folder: propose, score behind a seal, remember, repeat.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,

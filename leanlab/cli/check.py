@@ -14,9 +14,11 @@ def check(
     sets: Sets = None,
     json: Json = False,
 ) -> None:
-    """Look whether a lab is fit to run; a line each, status 1 if something is wrong.
+    """Look whether a lab is fit to run.
 
-    Nothing is written. Example: leanlab check labs/parity
+    A line for each look, status 1 if something is wrong. Nothing is written.
+
+    Example: leanlab check labs/parity
     """
     import msgspec
 

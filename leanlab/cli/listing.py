@@ -17,7 +17,7 @@ def list_labs(
     ] = Path(),
     json: Json = False,
 ) -> None:
-    """List labs and their variants: trials, best, whether a run is on.
+    """List labs and variants, with their best.
 
     Example: leanlab list
     """

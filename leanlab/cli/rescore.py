@@ -23,7 +23,9 @@ def rescore(
     require_tier: RequireTier = None,
     allow_unsandboxed: AllowUnsandboxed = False,
 ) -> None:
-    """Score earlier experiments again under the present rules, so that they count.
+    """Score earlier experiments again.
+
+    Those that were scored under other rules count again under the present ones.
 
     Example: leanlab rescore labs/parity
     """

@@ -9,7 +9,9 @@ from leanlab.cli.shared import LabArgument, LabOption, Sets, expected, lab_of
 
 @expected
 def reset(lab: LabArgument = None, lab_option: LabOption = None, sets: Sets = None) -> None:
-    """Start a lab afresh; everything it has is moved to archive/, nothing is deleted.
+    """Start a lab afresh; nothing is deleted.
+
+    Ledger, notes and experiments are moved to archive/ in the lab.
 
     Example: leanlab reset labs/parity
     """

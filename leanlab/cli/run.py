@@ -52,7 +52,9 @@ def run(
 ) -> None:
     """Run a lab's loop: propose, evaluate, remember.
 
-    Running again goes on from the ledger. Example: leanlab run --lab labs/parity -n 3
+    Running again goes on from the ledger.
+
+    Example: leanlab run --lab labs/parity -n 3
     """
     from leanlab.running import Options
 

@@ -9,9 +9,11 @@ from leanlab.cli.shared import LabArgument, LabOption, Sets, expected, lab_of
 
 @expected
 def seal(lab: LabArgument = None, lab_option: LabOption = None, sets: Sets = None) -> None:
-    """Accept the frozen files as they stand; earlier scores no longer count as current.
+    """Accept the frozen files as they stand.
 
-    `leanlab rescore` scores old experiments again. Example: leanlab seal labs/parity
+    Scores under other files no longer count; `leanlab rescore` makes them again.
+
+    Example: leanlab seal labs/parity
     """
     from leanlab.lock import RunLock
     from leanlab.seal import write_seal
@@ -24,7 +26,9 @@ def seal(lab: LabArgument = None, lab_option: LabOption = None, sets: Sets = Non
 
 @expected
 def unseal(lab: LabArgument = None, lab_option: LabOption = None, sets: Sets = None) -> None:
-    """Remove the seal, to work on the frozen files; the next run makes a new one.
+    """Remove the seal, to work on the frozen files.
+
+    The next run makes a new one.
 
     Example: leanlab unseal labs/parity
     """

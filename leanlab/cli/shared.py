@@ -106,16 +106,20 @@ def pairs(sets: list[str] | None) -> dict[str, str]:
     return found
 
 
-def version(
-    show: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
-    if show:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         import leanlab
 
         typer.echo(leanlab.__version__)
         raise typer.Exit
 
 
-version.__doc__ = None
+def version(
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """A research lab in a folder: propose, score behind a seal, remember, repeat."""

@@ -28,9 +28,11 @@ def show(
     sets: Sets = None,
     json: Json = False,
 ) -> None:
-    """Show what a lab has come to, or one trial with its code; hidden metrics too.
+    """Show what a lab has come to, or one trial.
 
-    That a person saw them is noted in the ledger. Example: leanlab show labs/parity 3
+    Hidden metrics too: that a person saw them is noted in the ledger.
+
+    Example: leanlab show labs/parity 3
     """
     import msgspec
 

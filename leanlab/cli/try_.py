@@ -28,7 +28,9 @@ def try_file(
     require_tier: RequireTier = None,
     allow_unsandboxed: AllowUnsandboxed = False,
 ) -> None:
-    """Score an experiment of your own and record it; status 1 when it has no score.
+    """Score and record an experiment of your own.
+
+    Status 1 when it has no score.
 
     Example: leanlab try labs/parity labs/parity/experiments/sample.py
     """
