@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from leanlab.lab import Lab
     from leanlab.records import AnyRecord
 
-TIERS = "ABCD"
+TIERS = "AB"
 
 
 class Bench:
@@ -125,7 +125,7 @@ def _require(tier: str, required: str | None) -> None:
         return
     wanted = required.upper()
     if len(wanted) != 1 or wanted not in TIERS:
-        raise ConfinementUnavailable(f"there is no tier {required!r}. There are A, B, C and D.")
+        raise ConfinementUnavailable(f"there is no tier {required!r}. There are A and B.")
     if tier not in TIERS or TIERS.index(tier) > TIERS.index(wanted):
         raise ConfinementUnavailable(
             f"this machine gives tier {tier}, and --require-tier asks for {wanted}. "

@@ -63,7 +63,7 @@ def _kind(lab: Lab) -> tuple[Mark, str]:
             "would keep them from labels, metric or each other; a run needs --allow-unsandboxed"
         )
     if not lab.validates_natively:
-        raise LabError(f"{lab.folder}/validate.py has no validate(source, lab)")
+        raise LabError(f"{lab.folder} needs validate(source, lab), and no validate_cmd of its own")
     return "✓", "native: experiments never share a process with the labels"
 
 
@@ -81,7 +81,8 @@ def _tier(_lab: Lab) -> tuple[Mark, str]:
     confinement = probe()
     if confinement.tier == "none":
         raise ConfinementUnavailable(confinement.summary)
-    return ("✓" if confinement.tier == "A" else "⚠"), confinement.summary
+    mark: Mark = "✓" if confinement.tier == "A" else "⚠"
+    return mark, confinement.summary.removeprefix("confinement: ")
 
 
 def _sample(lab: Lab) -> tuple[Mark, str]:
@@ -90,19 +91,20 @@ def _sample(lab: Lab) -> tuple[Mark, str]:
     if not lab.sample.is_file():
         return "⚠", "there is no sample.py to run"
     if lab.makes_data and not lab.data.exists():
-        return "⚠", "not run: the first run of this variant makes its data"
+        return "⚠", "not run: the first run makes the data"
 
     async def score() -> tuple[Mark, str]:
         async with Evaluator(lab, only_look=True) as evaluator:
             outcome = await evaluator.score(lab.sample)
         if outcome.status != "scored":
             return "✗", f"{outcome.status}: {outcome.message}"
+        metrics = outcome.verdict.metrics
+        if unknown := [name for name in lab.config.revealed if name not in metrics]:
+            return "⚠", f"'reveal' names {', '.join(unknown)}; it gave {', '.join(sorted(metrics))}"
         metric = lab.config.objective.metric
-        names = ", ".join(sorted(outcome.verdict.metrics))
-        return "✓", (
-            f"{metric} {outcome.verdict.metrics[metric]:.6g} in {outcome.seconds * 1000:.0f} ms "
-            f"(metrics: {names})"
-        )
+        names = ", ".join(sorted(metrics))
+        milliseconds = outcome.seconds * 1000
+        return "✓", f"{metric} {metrics[metric]:.6g} in {milliseconds:.0f} ms (metrics: {names})"
 
     return asyncio.run(score())
 

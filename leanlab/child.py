@@ -19,6 +19,12 @@ _MAX_LINE = 64 << 20
 _KEPT_BYTES = 64 << 10
 
 
+def minimal_environment() -> dict[str, str]:
+    """Enough to start Python and no more: no key of the user's reaches a lab's code."""
+    kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
+    return {key: os.environ[key] for key in kept if key in os.environ}
+
+
 class ChildDied(Exception):
     """The process ended before it answered; the message says how."""
 
@@ -52,7 +58,7 @@ class Child:
         self._words.clear()
         start = f"from {self._module} import main; main()"
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-c", start, str(os.getpid()),
+            sys.executable, "-P", "-c", start, str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

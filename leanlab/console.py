@@ -65,7 +65,7 @@ class Console:
         if isinstance(event, events.TrialStarted) and event.resumed:
             return [f"trial {event.trial}: on disk since an earlier run; evaluating it first"]
         if isinstance(event, events.SentBack):
-            return [f"  sent back ({event.status}): {_gist(event.message)}"]
+            return [f"  sent back ({event.status}): {_last_line(event.message)}"]
         if isinstance(event, events.Recorded):
             return [self._recorded(event)]
         if isinstance(event, events.Noted):
@@ -83,31 +83,28 @@ class Console:
         name = Path(record.experiment_file).name if record.experiment_file else "no experiment"
         head = f"trial {record.trial}: {record.status}, {name}"
         if record.status != "scored":
-            return f"{head}: {_gist(record.error.text) if record.error else ''}"
+            return f"{head}: {_last_line(record.error.text) if record.error else ''}"
         revealed = self._started.revealed if self._started else tuple(record.metrics)
         shown = {key: record.metrics[key] for key in revealed if key in record.metrics}
         return f"{head}, {in_words(shown)}{' (best so far)' if event.is_best else ''}"
 
     def _closing(self, event: events.RunEnded) -> list[str]:
         assert self._started is not None
-        lab = os.path.relpath(self._started.lab)
-        count = f"{event.new_records} new record{'' if event.new_records == 1 else 's'}"
-        if event.best is None:
-            return [f"{event.end}. {count}; no trial has a score; see: leanlab show {lab}"]
-        metrics = ordered(event.best.metrics, self._started.metric)
-        lines = []
+        count = counted(event.new_records, "new record")
+        see = f"leanlab show {self._started.named}"
+        best = event.best
+        if best is None:
+            return [event.end, f"{count}; no trial has a score; see: {see}"]
+        metrics = ordered(best.metrics, self._started.metric)
+        end = event.end
         if event.target_reached:
             hidden = {k: v for k, v in metrics.items() if k not in self._started.revealed}
-            objective = {self._started.metric: metrics[self._started.metric]}
-            lines.append(f"target reached: {in_words(objective | hidden)}")
-        else:
-            lines.append(event.end)
-        file = Path(lab) / (event.best.experiment_file or "")
-        lines.append(
-            f"{count}; best is trial {event.best.trial} with {in_words(metrics)}; "
-            f"open {file}, or: leanlab show {lab}"
-        )
-        return lines
+            shown = in_words({self._started.metric: metrics[self._started.metric]} | hidden)
+            earlier = "" if end == "target reached" else f"{end}; "
+            end = f"{earlier}target reached: {shown}"
+        file = Path(os.path.relpath(self._started.lab)) / (best.experiment_file or "")
+        words = f"{count}; best is trial {best.trial} with {in_words(metrics)}"
+        return [end, f"{words}; open {file}, or: {see}"]
 
 
 class _Status:
@@ -146,7 +143,7 @@ class _Status:
             if self._best
             else "no score yet"
         )
-        left = f"{self._left} trial{'' if self._left == 1 else 's'} left"
+        left = f"{counted(self._left, 'trial')} left"
         self._spinner.update(text=Text(f"{self._doing} · {seconds:.1f} s · {best} · {left}"))
         return self._spinner
 
@@ -163,19 +160,23 @@ def _style(event: events.AnyEvent) -> str:
 
 def _opening(event: events.RunStarted) -> list[str]:
     lines = [
-        f"{os.path.relpath(event.lab)}: {event.trials} trials, policy {event.policy}, "
+        f"{os.path.relpath(event.lab)}: {counted(event.trials, 'trial')}, policy {event.policy}, "
         f"backend {event.backend}",
         event.confinement,
     ]
     if event.best is not None:
         best = f"{event.metric} {number(event.best.metrics[event.metric])}"
         lines.append(
-            f"going on after {event.earlier_trials} trials; best is trial "
+            f"going on after {counted(event.earlier_trials, 'trial')}; best is trial "
             f"{event.best.trial} with {best}"
         )
     elif event.earlier_trials:
-        lines.append(f"going on after {event.earlier_trials} trials; none has a score")
+        lines.append(f"going on after {counted(event.earlier_trials, 'trial')}; none has a score")
     return lines
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def number(value: float) -> str:
@@ -193,7 +194,7 @@ def ordered(metrics: Mapping[str, float], first: str) -> dict[str, float]:
 
 
 def _gist(text: str) -> str:
-    """The first paragraph in one line, without headings and list marks, cut at 160 characters."""
+    """The first paragraph in one line, without headings and list marks."""
     words: list[str] = []
     for line in text.splitlines():
         said = line.strip().lstrip("-*> ")
@@ -201,5 +202,13 @@ def _gist(text: str) -> str:
             break
         if said and not said.startswith("#"):
             words.append(said)
-    gist = " ".join(words)
-    return gist if len(gist) <= 160 else gist[:159] + "…"
+    return _cut(" ".join(words))
+
+
+def _last_line(text: str) -> str:
+    """The line of a traceback that says what went wrong."""
+    return _cut(next((line.strip() for line in reversed(text.splitlines()) if line.strip()), ""))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 160 else text[:159] + "…"

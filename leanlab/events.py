@@ -25,6 +25,8 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     run: str
     lab: str
     """The folder that holds ledger and experiments."""
+    named: str
+    """How a command line names the lab."""
     metric: str
     revealed: tuple[str, ...]
     trials: int

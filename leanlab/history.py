@@ -77,11 +77,12 @@ class History:
         self.last = record
         self.statuses[record.status] = self.statuses.get(record.status, 0) + 1
         self._note_duplicate(record)
-        if record.status == "scored":
+        if record.status != "scored":
+            self.failures.append(record)
+        elif self.objective.metric in record.metrics:
+            # Without it the trial was scored under another objective: counted, never ranked.
             self.scored += 1
             self._rank(record)
-        else:
-            self.failures.append(record)
         self.since_best = 0 if self.best is record else self.since_best + 1
 
     def _note_duplicate(self, record: Trial) -> None:

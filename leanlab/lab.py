@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,14 +35,24 @@ class Lab:
     the same folder but for a variant, whose home is variants/<its parameters>/.
     """
 
-    def __init__(self, folder: Path, home: Path, config: LabConfig) -> None:
+    def __init__(
+        self, folder: Path, home: Path, config: LabConfig, changed: Mapping[str, Any] | None = None
+    ) -> None:
         self.folder = folder
         self.home = home
         self.config = config
+        self.changed = dict(changed or {})
+        """A variant's parameters where they differ from lab.json's."""
 
     @property
     def is_variant(self) -> bool:
         return self.home != self.folder
+
+    @property
+    def named(self) -> str:
+        """How a command line names it, from the present folder."""
+        where = os.path.relpath(self.folder)
+        return " ".join([where, *(f"--set {key}={value}" for key, value in self.changed.items())])
 
     @property
     def results(self) -> Path:
@@ -213,7 +224,8 @@ def _variant_at(lab: Lab, home: Path) -> Lab:
 
 def _under(lab: Lab, home: Path, changed: dict[str, Any]) -> Lab:
     params = lab.config.params | changed
-    return Lab(lab.folder, home, msgspec.structs.replace(lab.config, params=params))
+    config = msgspec.structs.replace(lab.config, params=params)
+    return Lab(lab.folder, home, config, changed)
 
 
 def _param(lab: Lab, key: str, text: str) -> Any:
@@ -240,6 +252,4 @@ def make_home(lab: Lab) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     marker = lab.home / VARIANT_FILE
     if lab.is_variant and not marker.exists():
-        base = configuration.load(lab.folder / "lab.json").params
-        changed = {key: value for key, value in lab.config.params.items() if base[key] != value}
-        marker.write_bytes(msgspec.json.encode(changed) + b"\n")
+        marker.write_bytes(msgspec.json.encode(lab.changed) + b"\n")

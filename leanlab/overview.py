@@ -21,6 +21,9 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     lab: str
+    named: str
+    """How a command line names it."""
+    description: str
     variant: str | None
     objective: Objective
     trials: int
@@ -52,6 +55,8 @@ def overview(lab: Lab, history: History | None = None) -> Overview:
     return Overview(
         name=lab.config.name,
         lab=str(lab.folder),
+        named=lab.named,
+        description=lab.config.description,
         variant=lab.home.name if lab.is_variant else None,
         objective=lab.config.objective,
         trials=history.trials,

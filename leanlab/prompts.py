@@ -87,7 +87,7 @@ def _public_files(lab: Lab) -> dict[str, str]:
         if entry == "task.md":
             continue
         if not lab.data.exists() and lab.makes_data and path.is_relative_to(lab.data):
-            found[entry] = f"({entry} is made by the first run of this variant)\n"
+            found[entry] = f"({entry} is made by the first run)\n"
         elif path.is_dir():
             for below in sorted(p for p in path.rglob("*") if p.is_file()):
                 name = f"{entry.rstrip('/')}/{below.relative_to(path).as_posix()}"

@@ -109,6 +109,7 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
                 events.RunStarted(
                     run=bench.run,
                     lab=str(lab.home),
+                    named=lab.named,
                     metric=config.objective.metric,
                     revealed=config.revealed,
                     trials=trials,

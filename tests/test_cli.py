@@ -222,7 +222,10 @@ def test_list_shows_labs_and_variants(make_lab: MakeLab, tmp_path: Path) -> None
     assert [(v["name"], v["variant"], v["trials"]) for v in views] == [
         ("lengths", None, 1), ("lengths", "scale=2", 1),
     ]  # fmt: skip
-    assert "lengths scale=2: 1 trials, best accuracy 0.333333" in leanlab_("list", tmp_path).output
+    assert (
+        "lengths --set scale=2: 1 trial, best accuracy 0.333333\n"
+        in leanlab_("list", tmp_path).output
+    )
 
 
 def test_by_hand_the_lab_files_say_the_same(parity: Path) -> None:
@@ -279,3 +282,33 @@ def test_a_reader_that_leaves_early_is_no_traceback(lab: Path) -> None:
     line = f"{sys.executable} -m leanlab run {lab} --dry-run | head -n 1"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_line_beats_the_environment(lab: Path, make_lab: MakeLab) -> None:
+    other = make_lab("other")
+    view = json.loads(leanlab_("show", lab, "--json", LEANLAB_LAB=str(other)).stdout)
+    assert view["name"] == "lengths"
+    assert json.loads(leanlab_("show", "--json", LEANLAB_LAB=str(other)).stdout)["name"] == "other"
+    leanlab_("run", lab, "--backend", script(lab, WEAK), "-n", 1)
+    assert json.loads(leanlab_("show", "--lab", lab, 1, "--json").stdout)["trial"]["trial"] == 1
+
+
+def test_the_hint_of_a_variant_is_a_command_that_works(make_lab: MakeLab) -> None:
+    lab = make_lab(params={"scale": 1})
+    done = leanlab_("run", lab, "--set", "scale=2", "--backend", script(lab, WEAK), "-n", 1)
+    hint = done.output.strip().rpartition("or: leanlab ")[2]
+    shown = leanlab_(*hint.split())
+    assert shown.exit_code == 0
+    assert "scale=2" in shown.output
+
+
+def test_another_objective_over_an_old_ledger_is_no_traceback(lab: Path) -> None:
+    backend = script(lab, GOOD)
+    leanlab_("run", lab, "--backend", backend, "-n", 1)
+    config = (lab / "lab.json").read_text().replace('"accuracy"', '"secret"')
+    (lab / "lab.json").write_text(config.replace("1.0", "9"))
+    done = leanlab_("run", lab, "--backend", backend, "-n", 1)
+    assert done.exit_code == 0, done.output
+    assert "best is trial 1 with secret 6.0" in done.output
+    (lab / "lab.json").write_text(config.replace('"secret"', '"loss"'))
+    assert json.loads(leanlab_("show", lab, "--json").stdout)["scored"] == 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from leanlab.backends import Failure, Result
 from leanlab.backends.researcher_host import Loaded, Setup, Turn
-from leanlab.child import Child, ChildDied
+from leanlab.child import Child, ChildDied, minimal_environment
 from leanlab.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class OfflineBackend:
         own = self.model.partition(":")[0] == "researcher"
         source = str(lab.folder / "researcher.py") if own else ""
         self._setup = Setup(researcher=self.model, source=source)
-        environment = {"PATH": os.environ.get("PATH", ""), **_ONE_THREAD}
+        environment = minimal_environment() | _ONE_THREAD
         self._child = Child("leanlab.backends.researcher_host", environment=environment, log=None)
 
     async def ask(self, request: Request) -> Result:

@@ -23,7 +23,7 @@ def list_labs(
     """
     import msgspec
 
-    from leanlab.console import number
+    from leanlab.console import counted, number
     from leanlab.errors import LabError
     from leanlab.overview import labs_below, overview
 
@@ -36,8 +36,7 @@ def list_labs(
     if not views:
         typer.echo(f"no lab in {folder.resolve()}; a lab is a folder with a lab.json")
     for view in views:
-        name = f"{view.name} {view.variant}" if view.variant else view.name
         metric = view.objective.metric
         best = f"best {metric} {number(view.best.metrics[metric])}" if view.best else "no score"
         running = f", running as {view.running_pid}" if view.running_pid else ""
-        typer.echo(f"{name}: {view.trials} trials, {best}{running} ({view.lab})")
+        typer.echo(f"{view.named}: {counted(view.trials, 'trial')}, {best}{running}")

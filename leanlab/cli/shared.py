@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
@@ -27,7 +28,7 @@ def option(name: str, *more: str, help: str, **rest: Any) -> Any:  # noqa: A002 
 
 
 LabArgument = Annotated[
-    str | None, typer.Argument(metavar="[LAB]", help="Path of a lab, or a name under labs/.")
+    str | None, typer.Argument(metavar="LAB", help="Path of a lab, or a name under labs/.")
 ]
 LabOption = Annotated[str | None, option("--lab", help="The same, as an option.", metavar="LAB")]
 Sets = Annotated[
@@ -37,7 +38,7 @@ Sets = Annotated[
 Json = Annotated[bool, option("--json", help="Print JSON for scripts.")]
 RequireTier = Annotated[
     str | None,
-    option("--require-tier", help="Refuse a weaker confinement.", metavar="A|B|C|D"),
+    option("--require-tier", help="Refuse a weaker confinement.", metavar="A|B"),
 ]
 AllowUnsandboxed = Annotated[
     bool,
@@ -86,11 +87,11 @@ def lab_of(argument: str | None, option_: str | None, sets: list[str] | None) ->
 
 
 def named(argument: str | None, option_: str | None) -> str:
+    if argument and option_ and option_ not in (argument, os.environ.get("LEANLAB_LAB")):
+        raise LabError(f"two labs are named, {argument} and {option_}. Name one.")
     where = argument or option_
     if where is None:
         raise LabError("which lab? Name it: leanlab run labs/parity, or --lab labs/parity")
-    if argument and option_ and argument != option_:
-        raise LabError(f"two labs are named, {argument} and {option_}. Name one.")
     return where
 
 

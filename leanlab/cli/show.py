@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @expected
 def show(
     lab: Annotated[
-        str | None, typer.Argument(metavar="[LAB]", help="Path of a lab, or a name under labs/.")
+        str | None, typer.Argument(metavar="LAB", help="Path of a lab, or a name under labs/.")
     ] = None,
     trial: Annotated[int | None, typer.Argument(help="Show this trial whole.", min=1)] = None,
     lab_option: LabOption = None,
@@ -38,6 +38,9 @@ def show(
 
     from leanlab.overview import history_of, overview, story
 
+    if lab_option and lab and lab.isdigit() and trial is None:
+        # With --lab, the one argument is the trial.
+        trial, lab = int(lab), None
     opened = lab_of(lab, lab_option, sets)
     history = history_of(opened)
     if trial is not None:
@@ -67,17 +70,19 @@ def _note(lab: Lab, history: History, record: Trial) -> None:
 
 
 def _sum_up(lab: Lab, view: Overview) -> Iterator[str]:
-    from leanlab.console import in_words, number, ordered
+    from leanlab.console import counted, in_words, number, ordered
 
     metric = view.objective.metric
     target = "" if view.objective.target is None else f", target {number(view.objective.target)}"
     yield f"{view.name} ({view.lab}{', ' + view.variant if view.variant else ''})"
+    if lab.config.description:
+        yield f"  {lab.config.description}"
     yield f"  {view.objective.direction} {metric}{target}"
     yield f"  fingerprint {view.fingerprint}, tier {view.tier or 'not known yet'}"
     statuses = ", ".join(f"{count} {status}" for status, count in view.statuses.items())
     others = view.all_trials - view.trials
     older = f"; {others} more under other rules (leanlab rescore)" if others > 0 else ""
-    yield f"  {view.trials} trials{': ' + statuses if statuses else ''}{older}"
+    yield f"  {counted(view.trials, 'trial')}{': ' + statuses if statuses else ''}{older}"
     if view.running_pid:
         yield f"  running as process {view.running_pid}"
     for record in view.top:
@@ -89,7 +94,7 @@ def _sum_up(lab: Lab, view: Overview) -> Iterator[str]:
 
 
 def _tell(tale: Story) -> Iterator[str]:
-    from leanlab.console import in_words
+    from leanlab.console import counted, in_words
     from leanlab.memory import printable
 
     record = tale.trial
@@ -100,11 +105,12 @@ def _tell(tale: Story) -> Iterator[str]:
         yield f"  scored again, {evaluation.status}: {in_words(evaluation.metrics)}"
     cost = "unknown" if record.cost_usd is None else f"${record.cost_usd:.4f}"
     yield (
-        f"  {record.ts}, {record.backend or 'no backend'} {record.model}, cost {cost}, "
+        f"  {record.ts}, {' '.join(filter(None, (record.backend, record.model)))}, cost {cost}, "
         f"tier {record.tier}{', untrusted' if record.untrusted else ''}"
     )
     parents = ", ".join(map(str, record.parents)) or "none"
-    yield f"  move {record.move}, parents {parents}, sent back {record.fixes} times"
+    back = f"sent back {counted(record.fixes, 'time')}"
+    yield f"  move {record.move or 'none'}, parents {parents}, {back}"
     for title, text in (
         ("notes", record.notes),
         ("error", record.error.text if record.error else ""),

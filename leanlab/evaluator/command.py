@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from leanlab.child import minimal_environment
 from leanlab.errors import ConfigError
 from leanlab.records import Verdict, clean_metrics
 
@@ -34,7 +35,7 @@ class OpenRules:
 
     async def open(self) -> tuple[str, str]:
         """Return the tier and the line that names it."""
-        return "none", "confinement: none; every record is stamped untrusted"
+        return "none", "confinement: none, as the lab is open; every record is stamped untrusted"
 
     async def make_data(self) -> None:
         """An open lab makes its own data."""
@@ -90,6 +91,7 @@ async def run(command: str, file: Path, folder: Path, seconds: float) -> Finishe
     process = await asyncio.create_subprocess_exec(
         *arguments,
         cwd=folder,
+        env=minimal_environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from leanlab.child import ChildDied
@@ -32,8 +33,8 @@ class NativeRules:
         """Start the evaluator; return the tier and the line that names it."""
         if not self._lab.validates_natively:
             raise EvaluatorError(
-                f"{self._lab.folder}/validate.py has no validate(source, lab). Define it; "
-                "docs/lab.md shows one."
+                f"{self._lab.folder} needs a validate(source, lab) in validate.py, and no "
+                "validate_cmd of its own: evaluation.py has evaluate(). docs/lab.md shows one."
             )
         confinement = await self._warm.confinement()
         return confinement.tier, confinement.summary
@@ -44,7 +45,8 @@ class NativeRules:
         if data.exists() or not self._lab.makes_data:
             return
         unfinished = data.with_name(".data.part")
-        unfinished.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
         try:
             await self._warm.order(Order(do="make_data", path=str(unfinished)), _MAKE_DATA_SECONDS)
         except (TimeoutError, ChildDied) as error:

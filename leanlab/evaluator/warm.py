@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from leanlab.child import Child, ChildDied
+from leanlab.child import Child, ChildDied, minimal_environment
 from leanlab.errors import EvaluatorError
 from leanlab.evaluator.host import Answer, Order, Setup
 
@@ -26,7 +25,9 @@ class WarmEvaluator:
         self._allow_unsandboxed = allow_unsandboxed
         self._confinement: Confinement | None = None
         self._log = lab.state / "evaluator.log"
-        self._child = Child("leanlab.evaluator.host", environment=_environment(), log=self._log)
+        self._child = Child(
+            "leanlab.evaluator.host", environment=minimal_environment(), log=self._log
+        )
 
     async def confinement(self) -> Confinement:
         await self._ensure_started()
@@ -86,9 +87,3 @@ class WarmEvaluator:
 
     async def kill(self) -> None:
         await self._child.kill()
-
-
-def _environment() -> dict[str, str]:
-    """Enough to start Python and no more: no key of the user's reaches the lab's code."""
-    kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
-    return {key: os.environ[key] for key in kept if key in os.environ}

@@ -195,7 +195,8 @@ class Process:
         if not ended:
             return _bad_reply()
         killed = usage.exit_code in (-signal.SIGKILL, -signal.SIGXCPU)
-        if killed and usage.cpu_seconds >= 0.95 * max(1, math.ceil(self._limits.cpu_seconds)):
+        # The kernel enforces the limit by counting ticks, and reports what it measured.
+        if killed and usage.cpu_seconds >= 0.5 * max(1, math.ceil(self._limits.cpu_seconds)):
             text = f"used {usage.cpu_seconds:.1f} s of CPU, of {self._limits.cpu_seconds:g} s"
             return _failure("out of cpu time", text)
         return _failure("died", _manner(usage.exit_code) if explain else "its process ended")

@@ -114,6 +114,14 @@ def test_an_import_brings_all_of_its_package_and_nothing_else(best_tier, layers)
         assert "import" in evaluate(sandbox, read.replace("msgspec", "numpy"))
 
 
+def test_packages_inside_the_standard_librarys_folder_are_unreadable(sandbox):
+    store = Path(os.__file__).parent / "site-packages"
+    if not store.is_dir():
+        pytest.skip("this interpreter keeps its packages elsewhere")
+    file = next(path for path in store.rglob("*") if path.is_file())
+    assert "Error" in evaluate(sandbox, f"open({str(file)!r})")
+
+
 def test_hidden_paths_are_unreadable_even_inside_a_readable_package(tmp_path, best_tier):
     if best_tier == "none":
         pytest.skip("this machine gives neither tier A nor tier B")
