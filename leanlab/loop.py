@@ -123,7 +123,7 @@ class Loop:
         """Propose and evaluate; send failures back to the same session, a few times at most."""
         turn = await self._roles.propose(draft.trial, move, memory)
         draft = _after(draft, turn)
-        taken, outcome = await self._assess(draft, turn)
+        taken, outcome = await self._assess(draft, turn, None)
         message = outcome
         for left in range(self._lab.config.max_fix_calls - 1, -1, -1):
             if not _worth_sending_back(message) or turn.failure is not None or self._spent():
@@ -135,23 +135,22 @@ class Loop:
                 draft.trial, move, memory, outcome=message, left=left, session=turn.session
             )
             draft = msgspec.structs.replace(_after(draft, turn), fixes=draft.fixes + 1)
-            taken_now, message = await self._assess(draft, turn)
+            taken_now, message = await self._assess(draft, turn, taken)
             # An experiment that was evaluated outlives a later file that broke a rule.
             if taken_now is not None or taken is None:
                 taken, outcome = taken_now, message
         return draft, taken, outcome
 
     async def _assess(
-        self, draft: Pending, turn: Turn[WorkerReply]
+        self, draft: Pending, turn: Turn[WorkerReply], earlier: Taken | None
     ) -> tuple[Taken | None, Outcome]:
         if turn.reply is None:
             assert turn.failure is not None
             return None, _rejected("no experiment", turn.failure.message)
         pending.save(self._lab, draft)
+        file, workspace = turn.reply.experiment_file, self._bench.workspace.path
         try:
-            taken = take(
-                turn.reply.experiment_file, self._bench.workspace.path, self._lab, draft.trial
-            )
+            taken = take(file, workspace, self._lab, draft.trial, replaces=earlier)
         except Rejected as reason:
             return None, _rejected("file rule", str(reason))
         return taken, await self._evaluate(draft.trial, taken.path)

@@ -29,11 +29,13 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-def take(named: str | None, workspace: Path, lab: Lab, number: int) -> Taken:
+def take(
+    named: str | None, workspace: Path, lab: Lab, number: int, replaces: Taken | None = None
+) -> Taken:
     """Copy the experiment into the lab as NNNN_slug.py, on disk before this returns.
 
-    named is the Worker's own word for it, relative to the workspace. A file that is already
-    there under this number is an earlier try of the same trial and is replaced.
+    named is the Worker's own word for it, relative to the workspace; replaces is an earlier try
+    of the same trial, which goes once the new one is there.
     """
     path = _inside(named or _only_file(workspace), workspace)
     content = _read(path)
@@ -45,9 +47,8 @@ def take(named: str | None, workspace: Path, lab: Lab, number: int) -> Taken:
         raise Rejected(f"{path.name} holds a NUL character. Write plain Python source.")
     target = lab.experiments / f"{number:04d}_{_slug(path.stem)}.py"
     _write(target, content)
-    for earlier in lab.experiments.glob(f"{number:04d}_*.py"):
-        if earlier != target:
-            earlier.unlink()
+    if replaces is not None and replaces.path != target:
+        replaces.path.unlink(missing_ok=True)
     return Taken(path=target, sha256=hashlib.sha256(content).hexdigest())
 
 
