@@ -110,7 +110,7 @@ class Candidate:
             self._load(process)
         with self._watched(process, public=public):
             answers = process.call(function, asked, reply=_reply(returns), explain=public)
-        return _judge(answers, order, returns, max_failed, self.log)
+        return _gathered(answers, order, returns, max_failed, self.log)
 
     def fit_predict(
         self,
@@ -140,7 +140,7 @@ class Candidate:
             with self._watched(process, public=public):
                 process.restore(model, explain=public)
                 answers = process.predict(predict, asked, reply=_reply(returns), explain=public)
-        return _judge(answers, order, returns, max_failed, self.log)
+        return _gathered(answers, order, returns, max_failed, self.log)
 
     def close(self) -> None:
         """End its process. Twice is once."""
@@ -166,8 +166,8 @@ class Candidate:
         used = self.usage
         left = msgspec.structs.replace(
             self._limits,
-            seconds=max(0.01, self._limits.seconds - used.seconds),
-            cpu_seconds=max(0.01, self._limits.cpu_seconds - used.cpu_seconds),
+            seconds=max(0.0, self._limits.seconds - used.seconds),
+            cpu_seconds=max(0.0, self._limits.cpu_seconds - used.cpu_seconds),
         )
         return self._sandbox.process(left, seed=self._seed)
 
@@ -217,7 +217,7 @@ def _arrange(inputs: Sequence[Any], *, public: bool) -> tuple[Sequence[int], Seq
     return order, [inputs[i] for i in order]
 
 
-def _judge(
+def _gathered(
     answers: Answers, order: Sequence[int], returns: Any, max_failed: float, log: str
 ) -> Replies:
     """Decode the answers, and put them back into the order of the inputs."""

@@ -46,7 +46,7 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
         return f"{line}. To get tier A: {self.remedy}"
 
 
-def judge_tier(found: Found) -> Confinement:
+def tier_of(found: Found) -> Confinement:
     """Name the tier of what was found."""
     layers: list[str] = []
     if found.namespaces:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from leanlab.errors import CandidateFailed, ConfinementUnavailable
+from leanlab.errors import CandidateFailed, ConfinementUnavailable, EvaluatorError
 from leanlab.sandbox import wire
 from leanlab.sandbox.channel import Channel, Usage
 from leanlab.sandbox.packing import pack
@@ -175,23 +175,28 @@ class Process:
             data = channel.receive(size)
             note = channel.receive(words).decode("utf-8", "replace")
         except (EOFError, TimeoutError) as error:
-            raise self._ended(explain=asked.note_cap > 0) from error
+            raise self._ended(error, explain=asked.note_cap > 0) from error
         channel.drain()
         self._outstanding -= 1
         if outcome != wire.OK:
             raise _failed(outcome, data, note)
         return data, note
 
-    def _ended(self, *, explain: bool) -> Exception:
+    def _ended(self, error: Exception, *, explain: bool) -> Exception:
         """Say why nothing more will come."""
         ended = self._channel.listen(_LAST_WORD)
         self.close()
         usage = self.usage
+        if isinstance(error, TimeoutError) or (usage and usage.reason == "timed out"):
+            return _failure("timed out", f"no answer in {self._limits.seconds:g} s")
         if not self._greeted:
             why = self.log.decode("utf-8", "replace") or "it ended before it began"
             return ConfinementUnavailable(f"a candidate's process could not be confined: {why}")
-        if usage is None or usage.reason == "timed out":
-            return _failure("timed out", f"no answer in {self._limits.seconds:g} s")
+        if usage is None:
+            return EvaluatorError(
+                "the process that watches a candidate was ended from outside. "
+                "Start the evaluation again."
+            )
         if not ended:
             return _bad_reply()
         killed = usage.exit_code in (-signal.SIGKILL, -signal.SIGXCPU)

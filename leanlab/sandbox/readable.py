@@ -77,7 +77,7 @@ def find(packages: Iterable[str], hidden: Collection[Path]) -> Readable:
     stores |= {(path / name).resolve() for path in standard for name in _PACKAGES}
     excluded = concealed | stores | {Path(__file__).resolve().parents[1]}
     wanted = [*standard, *map(Path, _SYSTEM)]
-    wanted += [path for name in packages for path in _locations(sys.modules[name])]
+    wanted += [path for name in packages for path in _locations(sys.modules.get(name))]
     wanted += _libraries(stores if packages else set())
     files: dict[str, str] = {}
     for path in sorted(set(wanted)):
@@ -117,7 +117,7 @@ def _holds_libraries(folder: Path, stores: set[Path]) -> bool:
     return folder.name.startswith("lib") or folder.parent.name.startswith("lib")
 
 
-def _locations(module: ModuleType) -> list[Path]:
+def _locations(module: ModuleType | None) -> list[Path]:
     """Return the files of a loaded top-level module, with the libraries packed beside it."""
     folders = [Path(entry) for entry in getattr(module, "__path__", ())]
     if folders:

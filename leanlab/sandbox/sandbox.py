@@ -14,7 +14,7 @@ import msgspec
 
 from leanlab.errors import ConfinementUnavailable, EvaluatorError
 from leanlab.sandbox import wire
-from leanlab.sandbox.confinement import Confinement, Found, judge_tier
+from leanlab.sandbox.confinement import Confinement, Found, tier_of
 from leanlab.sandbox.process import Process
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Sandbox:
                 report = msgspec.json.decode(text, type=_Refused | Found)
                 if isinstance(report, Found):
                     self._arrays = report.arrays
-                    return judge_tier(report)
+                    return tier_of(report)
                 raise _refusal(report)
         self._control.close()
         code = self._zygote.wait()

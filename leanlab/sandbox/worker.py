@@ -61,7 +61,7 @@ def forget_all_but(packages: Collection[str]) -> None:
     sys.meta_path[:] = [
         finder
         for finder in sys.meta_path
-        if finder in finders or type(finder).__module__.partition(".")[0] in packages
+        if finder in finders or getattr(finder, "__module__", "").partition(".")[0] in packages
     ]
     sys.modules["__main__"] = types.ModuleType("__main__")
     sys.argv[:] = [""]

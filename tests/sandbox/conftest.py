@@ -1,5 +1,4 @@
 import runpy
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -71,8 +70,3 @@ def candidate(tier_b):
     yield make
     for one in made:
         one.close()
-
-
-@pytest.fixture
-def python():
-    return sys.executable

@@ -213,6 +213,11 @@ def test_the_clock_of_the_limits_is_not_the_candidates(candidate):
     assert failure(lambda: candidate(source, seconds=0.3).call("f", ["1"])).category == "timed out"
 
 
+def test_no_time_at_all_is_timed_out(candidate):
+    one = candidate("def f(x):\n    return 1\n", seconds=0.0005)
+    assert failure(lambda: one.call("f", ["1"])).category == "timed out"
+
+
 def test_limits_hold_for_all_that_a_candidate_does(candidate):
     slow = "time.sleep(0.4)"
     source = (
