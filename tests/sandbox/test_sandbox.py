@@ -12,7 +12,7 @@ import pytest
 from leanlab.config import Limits
 from leanlab.errors import ConfinementUnavailable, EvaluatorError
 from leanlab.sandbox import Sandbox, probe
-from leanlab.sandbox.confinement import Found, judge_tier
+from leanlab.sandbox.confinement import Found, tier_of
 
 
 def evaluate(sandbox, expression, value=None, **limits):
@@ -51,7 +51,7 @@ def test_tier_b_says_what_is_missing_and_how_to_get_it(tier_b):
     ],
 )
 def test_anything_less_than_landlock_and_seccomp_is_no_tier(found, tier):
-    confinement = judge_tier(found)
+    confinement = tier_of(found)
     assert confinement.tier == tier
     assert bool(confinement.remedy) == bool(confinement.missing) == (tier != "A")
 
