@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from leanlab.records import Trial
 
 _MAX_NOTE = 16_000
+_MAX_QUOTE = 4_000
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +55,8 @@ def row_of(record: Trial, lab: Lab) -> Row:
         status=record.status,
         metrics={key: record.metrics[key] for key in revealed if key in record.metrics},
         notes=printable(record.notes),
-        feedback=printable(record.feedback),
-        error=printable(record.error.text) if record.error else "",
+        feedback=clipped(record.feedback),
+        error=clipped(record.error.text) if record.error else "",
         move=record.move,
         parents=record.parents,
     )
@@ -72,7 +73,18 @@ def read_note(lab: Lab, role: str) -> str:
 
 def printable(text: str) -> str:
     """Drop control characters, newline and tab excepted: text from outside is data."""
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return "".join(char for char in text if char.isprintable() or char in "\n\t")
+
+
+def clipped(text: str) -> str:
+    """Text from outside, short enough for a prompt; its end says most, as in a traceback."""
+    clean = printable(text)
+    if len(clean) <= _MAX_QUOTE:
+        return clean
+    head, tail = _MAX_QUOTE // 4, _MAX_QUOTE * 3 // 4
+    return f"{clean[:head]}\n[{len(clean) - head - tail:,} characters left out]\n{clean[-tail:]}"
 
 
 def facts(lab: Lab, history: History) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from leanlab.errors import LabError
+from leanlab.memory import clipped
 from leanlab.resources import TEMPLATES
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Prompts:
 
     def fix(self, status: str, message: str, left: int) -> str:
         """What goes back to a Worker whose experiment has no score."""
-        return self._render("fix.md.j2", status=status, message=message, left=left)
+        return self._render("fix.md.j2", status=status, message=clipped(message), left=left)
 
     def _task(self) -> str:
         path = self._lab.folder / "task.md"

@@ -91,6 +91,18 @@ def test_text_from_outside_has_no_control_characters() -> None:
     assert printable("a\x1b[31m\x00b\u202ec\td\ne\r") == "a[31mbc\td\ne"
 
 
+def test_a_long_failure_is_cut_where_it_says_least(lab: Path) -> None:
+    opened = open_lab(lab)
+    text = "start\n" + "x" * 1_000_000 + "\nValueError: the end"
+    told = Prompts(opened).fix("crashed", text, 1)
+    assert len(told) < 6_000
+    for kept in ("start", "ValueError: the end", "characters left out"):
+        assert kept in told
+    loud = trial(1, status="crashed", error=Fault(category="ValueError", text=text))
+    memory = recall(opened, history(opened).add_all([loud]), Move(kind="draft"))
+    assert len(memory.failures[0].error) < 5_000
+
+
 def test_the_task_is_a_template_of_public_things(make_lab: MakeLab) -> None:
     task = "Length {{ params.length }}. {{ files['rows.txt'] }}"
     lab = make_lab(

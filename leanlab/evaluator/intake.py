@@ -57,12 +57,15 @@ def unrecorded(lab: Lab, last_number: int) -> list[Path]:
 
     The newest counts where a run was cut off while it replaced a trial's file.
     """
-    newest: dict[int, Path] = {}
-    for path in sorted(lab.experiments.iterdir(), key=lambda path: path.lstat().st_mtime_ns):
-        match = _NUMBERED.fullmatch(path.name)
-        if match and int(match.group(1)) > last_number and _is_plain(path):
-            newest[int(match.group(1))] = path
-    return [newest[number] for number in sorted(newest)]
+    newest: dict[int, tuple[int, Path]] = {}
+    with os.scandir(lab.experiments) as entries:
+        for entry in entries:
+            match = _NUMBERED.fullmatch(entry.name)
+            number = int(match.group(1)) if match else 0
+            if number > last_number and entry.is_file(follow_symlinks=False):
+                found = entry.stat(follow_symlinks=False).st_mtime_ns, Path(entry.path)
+                newest[number] = max(found, newest.get(number, found))
+    return [newest[number][1] for number in sorted(newest)]
 
 
 def adopt(path: Path) -> tuple[Taken, int]:
@@ -144,7 +147,3 @@ def _write(target: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()

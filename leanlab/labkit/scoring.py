@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from leanlab.sandbox import Sandbox
 
 
+_MAX_TEXT = 16_000
+
+
 def score(
     evaluate: Callable[[Candidate, Lab], dict[str, float] | Verdict],
     experiment: Path,
@@ -41,7 +44,7 @@ def score(
             return _verdict(evaluate(candidate, lab), metric)
         except CandidateFailed as failure:
             text = "\n".join(part for part in (failure.text, failure.log.strip()) if part)
-            return Verdict.failed(failure.status, failure.category, text)  # type: ignore[arg-type]
+            return Verdict.failed(failure.status, failure.category, text[-_MAX_TEXT:])  # type: ignore[arg-type]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the lab's code may raise anything
             traceback.print_exc(file=sys.stderr)
             return Verdict.failed(

@@ -1,0 +1,65 @@
+"""Measure everything on this machine and print the table of docs/benchmarks.md.
+
+Exits 1 when a figure misses its target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from leanlab.sandbox import probe
+
+from . import candidates, commands, trials
+from .figures import Figure, header, line
+
+LONG = 100_000
+
+
+def measure(folder: Path) -> Iterator[Figure]:
+    """Yield each figure as it is known; about a minute in all."""
+    yield from trials.figures(trials.compare(folder, long=LONG, rounds=5, trials=41), long=LONG)
+    yield from candidates.figures(pairs=100, streams=10, each=25)
+    yield from commands.figures(folder, helps=30, demos=5)
+
+
+def machine() -> str:
+    """What the figures hold for, in one line."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    for text in info.read_text().splitlines() if info.is_file() else ():
+        name, _, value = text.partition(":")
+        if name.strip() == "model name":
+            cpu = value.strip()
+    return (
+        f"{platform.system()} {platform.release()}, {os.cpu_count()} × {cpu}, "
+        f"Python {platform.python_version()}, confinement tier {probe().tier}"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    as_json = parser.parse_args().json
+    where = machine()
+    measured = []
+    with tempfile.TemporaryDirectory() as folder:
+        if not as_json:
+            print(where, "", header(), sep="\n", flush=True)
+        for figure in measure(Path(folder)):
+            measured.append(figure)
+            if not as_json:
+                print(line(figure), flush=True)
+    if as_json:
+        print(json.dumps({"machine": where, "figures": [each.row() for each in measured]}))
+    return any(figure.missed for figure in measured)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
