@@ -1,7 +1,9 @@
 """The supervisor: forked from the zygote for one worker; ends it, and says how it ended.
 
-It runs nothing of the candidate. It kills its worker when the wall-clock time is over, and when
-the evaluator hangs up, which a killed evaluator does too.
+Both are forked ahead of the job that they will do, since forking a process that has imported much
+takes longer than a short evaluation. The supervisor runs nothing of the candidate. It kills its
+worker when the wall-clock time is over, and when the evaluator hangs up, which a killed evaluator
+does too.
 """
 
 from __future__ import annotations
@@ -21,21 +23,38 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def supervise(
-    descriptors: Sequence[int], job: tuple[float, int, int, int], plan: worker.Plan
-) -> NoReturn:
-    """Fork the worker on the first three descriptors, and report on the fourth."""
+class Standby:
+    """A supervisor and its worker, waiting for a job."""
+
+    def __init__(self, plan: worker.Plan, control: socket.socket) -> None:
+        self._to_supervisor, job = socket.socketpair()
+        self._to_worker, task = socket.socketpair()
+        if os.fork() == 0:
+            for end in (control, self._to_supervisor, self._to_worker):
+                end.close()
+            _wait_and_supervise(job, task, plan)
+        job.close()
+        task.close()
+
+    def start(self, job: bytes, descriptors: Sequence[int]) -> None:
+        """Hand over a job: requests, replies and log to the worker, the last to the supervisor.
+
+        Raises OSError when somebody has ended one of the two; the other is then gone as well, or
+        about to be.
+        """
+        with self._to_worker, self._to_supervisor:
+            socket.send_fds(self._to_worker, [job], descriptors[:3])
+            socket.send_fds(self._to_supervisor, [job], descriptors[3:])
+
+
+def _wait_and_supervise(job: socket.socket, task: socket.socket, plan: worker.Plan) -> NoReturn:
     try:
-        _supervise(descriptors, job, plan)
+        _supervise(job, task, plan)
     finally:
         os._exit(1)
 
 
-def _supervise(
-    descriptors: Sequence[int], job: tuple[float, int, int, int], plan: worker.Plan
-) -> None:
-    started = time.monotonic()
-    wall, cpu, memory, seed = job
+def _supervise(job: socket.socket, task: socket.socket, plan: worker.Plan) -> None:
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -48,14 +67,24 @@ def _supervise(
     if child == 0:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        worker.run(descriptors[:3], cpu=cpu, memory=memory, seed=seed, plan=plan)
-    for descriptor in descriptors[:3]:
-        os.close(descriptor)
-    evaluator = socket.socket(fileno=descriptors[3])
+        job.close()
+        worker.run(task, plan)
+    task.close()
+    message, descriptors, _, _ = socket.recv_fds(job, wire.JOB.size, 1)
+    if not message:
+        os.kill(child, signal.SIGKILL)
+        return
+    job.close()
+    _report(child, woken, wire.JOB.unpack(message)[0], socket.socket(fileno=descriptors[0]))
+
+
+def _report(child: int, woken: int, wall: float, evaluator: socket.socket) -> None:
+    """Wait for the worker's end, or bring it about; tell the evaluator."""
+    started = time.monotonic()
     poll = select.poll()
     poll.register(woken, select.POLLIN)
     poll.register(evaluator, select.POLLIN)
-    ready = dict(poll.poll(max(0.0, wall - (time.monotonic() - started)) * 1000))
+    ready = dict(poll.poll(max(0.0, wall) * 1000))
     reason = 0 if woken in ready else 1 if ready else 2
     if reason:
         os.kill(child, signal.SIGKILL)

@@ -10,6 +10,7 @@ import io
 import os
 import random
 import resource
+import socket
 import sys
 import types
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
@@ -75,9 +76,15 @@ def become_nobody() -> None:
     os.setresuid(*[namespaces.NOBODY] * 3)
 
 
-def run(descriptors: Sequence[int], *, cpu: int, memory: int, seed: int, plan: Plan) -> NoReturn:
-    """Confine this process, and serve the evaluator's requests until it hangs up."""
+def run(task: socket.socket, plan: Plan) -> NoReturn:
+    """Wait for a job, confine this process, and serve the evaluator until it hangs up."""
     try:
+        if sys.platform == "linux":
+            kernel.die_with_parent()
+        message, descriptors, _, _ = socket.recv_fds(task, wire.JOB.size, 3)
+        if not message:
+            os._exit(0)
+        _, cpu, memory, seed = wire.JOB.unpack(message)
         _take(descriptors)
         _confine(cpu, memory, plan)
         _greet(seed)

@@ -257,12 +257,15 @@ def _enter_namespaces(files: Readable, *, user: bool) -> None:
 
 def _serve(control: socket.socket, plan: worker.Plan) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    standby = supervisor.Standby(plan, control)
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, wire.JOB.size, 4)
-        if not message:
+        job, descriptors, _, _ = socket.recv_fds(control, wire.JOB.size, 4)
+        if not job:
             return
-        if os.fork() == 0:
-            control.close()
-            supervisor.supervise(descriptors, wire.JOB.unpack(message), plan)
+        try:
+            standby.start(job, descriptors)
+        except OSError:
+            supervisor.Standby(plan, control).start(job, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+        standby = supervisor.Standby(plan, control)

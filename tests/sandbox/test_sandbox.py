@@ -293,7 +293,8 @@ def test_a_killed_evaluator_leaves_no_process(best_tier, how):
     with evaluator:
         assert evaluator.stdout.readline() == b"ready\n"
         family = descendants(evaluator.pid)
-        assert len(family) == 5  # the zygote, and two supervisors with a worker each
+        # The zygote, and three supervisors with a worker each: one pair stands by.
+        assert len(family) == 7
         evaluator.send_signal(how)
         evaluator.wait()
     deadline = time.monotonic() + 2
@@ -317,3 +318,24 @@ def test_a_killed_zygote_takes_its_workers_along(best_tier):
             time.sleep(0.01)
         with pytest.raises(EvaluatorError, match="ended from outside"):
             process.call("f", [1], reply="bit")
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_killed_standby_is_replaced(best_tier, which):
+    if best_tier == "none":
+        pytest.skip("this machine gives neither tier A nor tier B")
+    before = set(descendants(os.getpid()))
+    with Sandbox() as sandbox:
+        for _ in range(3):
+            with sandbox.process(Limits()) as process:
+                process.load(b"def f(x): return 1", "x.py")
+                assert process.call("f", [0], reply="bit").marks == b"1"
+            # The standby is forked while the evaluator already goes on.
+            deadline = time.monotonic() + 2
+            while len(family := set(descendants(os.getpid())) - before) != 3:
+                assert time.monotonic() < deadline, family
+                time.sleep(0.01)
+            os.kill(sorted(family)[which], signal.SIGKILL)
+            while alive(sorted(family)[which]):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
