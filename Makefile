@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	@echo "      $(BIN)/leanlab run --lab labs/parity --dry-run   the prompts that a model would get"
 	@echo "      docs/lab.md                             make a lab of your own"
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml $(shell find leanlab templates -type f -not -name '*.pyc')
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check .
 	@touch $@
