@@ -15,6 +15,7 @@ from leanlab import backends, events, policy
 from leanlab.bench import Bench, open_bench
 from leanlab.errors import LabError
 from leanlab.evaluator import Rejected, Taken, take
+from leanlab.evaluator.intake import unrecorded
 from leanlab.lab import Lab, open_lab
 from leanlab.loop import End, Loop
 from leanlab.prompts import Prompts
@@ -185,6 +186,11 @@ async def try_experiment(
         raise LabError(f"there is no file {file}.")
     async with _bench(lab, options, emit) as bench:
         number = bench.history.last_number + 1
+        if waiting := unrecorded(lab, bench.history.last_number):
+            raise LabError(
+                f"{waiting[0]} waits since a run was cut off. Have it evaluated first: "
+                f"leanlab run {lab.named} -n 0"
+            )
         named = f"experiments/{file.name}"
         bench.workspace.lay({named: file.read_bytes()}, history=False)
         try:

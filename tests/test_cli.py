@@ -185,6 +185,19 @@ def test_try_scores_and_records_your_own(lab: Path, tmp_path: Path) -> None:
     assert leanlab_("try", lab, mine).exit_code == 1
 
 
+def test_try_does_not_pass_an_experiment_that_waits(lab: Path, tmp_path: Path) -> None:
+    leanlab_("run", lab, "--backend", script(lab, WEAK), "-n", 1)
+    (lab / "experiments" / "0002_left.py").write_text(GOOD)
+    mine = tmp_path / "mine.py"
+    mine.write_text(WEAK)
+    refused = leanlab_("try", lab, mine)
+    assert refused.exit_code == 2
+    assert "0002_left.py waits" in refused.stderr
+    command = refused.stderr.strip().rpartition("leanlab ")[2]
+    assert leanlab_(*command.split()).exit_code == 0
+    assert "trial 3: scored" in leanlab_("try", lab, mine).output
+
+
 def test_seal_and_rescore(lab: Path) -> None:
     leanlab_("run", lab, "--backend", script(lab, WEAK, GOOD))
     stricter = (lab / "evaluation.py").read_text().replace('"e"]', '"e", "ff"]')
