@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from pathlib import Path
 from types import TracebackType
@@ -104,7 +105,7 @@ class Console:
             end = f"{earlier}target reached: {shown}"
         file = Path(os.path.relpath(self._started.lab)) / (best.experiment_file or "")
         words = f"{count}; best is trial {best.trial} with {in_words(metrics)}"
-        return [end, f"{words}; open {file}, or: {see}"]
+        return [end, f"{words}; open {shlex.quote(str(file))}, or: {see}"]
 
 
 class _Status:

@@ -6,6 +6,7 @@ import ast
 import difflib
 import hashlib
 import os
+import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,8 +52,9 @@ class Lab:
     @property
     def named(self) -> str:
         """How a command line names it, from the present folder."""
-        where = os.path.relpath(self.folder)
-        return " ".join([where, *(f"--set {key}={value}" for key, value in self.changed.items())])
+        sets = (f"{key}={value}" for key, value in self.changed.items())
+        words = [os.path.relpath(self.folder), *(word for each in sets for word in ("--set", each))]
+        return shlex.join(words)
 
     @property
     def results(self) -> Path:
