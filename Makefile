@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench attack clean
 
 # From a fresh clone to a found rule: no key, no model, no network but for the installation.
 demo: $(VENV)/.installed
@@ -38,6 +38,10 @@ docs: $(VENV)/.installed-dev
 # Prints the table of docs/benchmarks.md, measured on this machine.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks
+
+# Plays every attack against labs/parity, at tiers A and B, and writes the table of docs/trust.md.
+attack: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_attacks.py
 
 clean:
 	rm -rf $(VENV) build dist

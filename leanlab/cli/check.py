@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from leanlab.cli.shared import Json, LabArgument, LabOption, Sets, expected, named, pairs
+from leanlab.cli.shared import (
+    Json,
+    LabArgument,
+    LabOption,
+    Sets,
+    expected,
+    fail,
+    lab_of,
+    named,
+    option,
+    pairs,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from leanlab.attacks import Finding
 
 
 @expected
@@ -12,14 +30,33 @@ def check(
     lab: LabArgument = None,
     lab_option: LabOption = None,
     sets: Sets = None,
+    attack: Annotated[
+        bool,
+        option("--attack", help="Play every known attack against a copy of the lab, instead."),
+    ] = False,
+    control: Annotated[
+        bool,
+        option("--control", help="With --attack: show where each of them wins, if it is safe."),
+    ] = False,
+    only: Annotated[
+        list[int] | None,
+        option("--only", help="With --attack: the attack of this number.", metavar="N"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Look whether a lab is fit to run.
 
-    A line for each look, status 1 if something is wrong. Nothing is written.
+    A line for each look, status 1 if something is wrong. Nothing is written. With --attack, a line
+    for each attack that an experiment could try, put before the sample in a copy of the lab and
+    run by the real evaluator: resisted, or what it won and what to do; status 1 if any won.
 
     Example: leanlab check labs/parity
     """
+    if (control or only) and not attack:
+        fail("--control and --only say more about attacks: give --attack too")
+    if attack:
+        _attack(lab, lab_option, sets, control=control, only=only, json=json)
+        return
     import msgspec
 
     from leanlab.checks import check as look
@@ -35,3 +72,43 @@ def check(
         typer.echo(msgspec.json.encode(findings).decode())
     if any(finding.mark == "✗" for finding in findings):
         raise typer.Exit(1)
+
+
+def _attack(
+    lab: str | None,
+    lab_option: str | None,
+    sets: list[str] | None,
+    *,
+    control: bool,
+    only: list[int] | None,
+    json: bool,
+) -> None:
+    import msgspec
+
+    from leanlab.attacks import run_attacks
+
+    opened = lab_of(lab, lab_option, sets)
+    findings = run_attacks(opened, pairs(sets), control=control, numbers=only or None)
+    made = list(findings) if json else list(_told(findings))
+    won = [finding for finding in made if finding.won]
+    if json:
+        typer.echo(msgspec.json.encode(made).decode())
+    else:
+        typer.echo(f"{len(made)} attacks, {len(made) - len(won)} resisted, {len(won)} won")
+    if won:
+        raise typer.Exit(1)
+
+
+def _told(findings: Iterable[Finding]) -> Iterable[Finding]:
+    from leanlab.memory import printable
+
+    for one in findings:
+        line = f"{'✗' if one.won else '✓'} {one.number} {one.title}: {one.verdict}, tier {one.tier}"
+        if one.validated is False:
+            line += "; validate.py refuses it too"
+        if one.won:
+            line += f"; it won {one.prize}: {one.evidence}. To resist: {one.remedy}"
+        if one.control_words:
+            line += f"; control: {f'{one.control}, ' if one.control else ''}{one.control_words}"
+        typer.echo(printable(line).replace("\n", " "))
+        yield one

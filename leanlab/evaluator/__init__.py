@@ -62,11 +62,18 @@ class Evaluator:
 
     Use it as an asynchronous context manager; leaving it ends every process that it started.
     Entering makes data and seal where there are none, unless it is only to look: then nothing
-    is written, and frozen files without a seal count as they stand.
+    is written, and frozen files without a seal count as they stand. confined=False takes a native
+    lab's confinement away, as a control needs it: allow_unsandboxed must permit it, and the tier
+    is none.
     """
 
     def __init__(
-        self, lab: Lab, *, allow_unsandboxed: bool = False, only_look: bool = False
+        self,
+        lab: Lab,
+        *,
+        allow_unsandboxed: bool = False,
+        only_look: bool = False,
+        confined: bool = True,
     ) -> None:
         self.lab = lab
         self.fingerprint = ""
@@ -80,7 +87,7 @@ class Evaluator:
         self._seal = Seal(files={})
         self._allow_unsandboxed = allow_unsandboxed
         self._rules: Rules = (
-            NativeRules(lab, allow_unsandboxed=allow_unsandboxed)
+            NativeRules(lab, allow_unsandboxed=allow_unsandboxed, confined=confined)
             if lab.is_native
             else OpenRules(lab)
         )
@@ -130,10 +137,21 @@ class Evaluator:
     async def score(self, experiment: Path) -> Outcome:
         """Validate, then evaluate as often as lab.json asks; the first failure decides."""
         start = time.monotonic()
-        self.check_seal()
-        verdict = await self._rules.validate(experiment)
+        verdict = await self.validate(experiment)
         if verdict is not None:
             return Outcome(verdict=verdict, seconds=time.monotonic() - start)
+        outcome = await self.evaluate(experiment)
+        return msgspec.structs.replace(outcome, seconds=time.monotonic() - start)
+
+    async def validate(self, experiment: Path) -> Verdict | None:
+        """Return why the experiment breaks the contract, or None."""
+        self.check_seal()
+        return await self._rules.validate(experiment)
+
+    async def evaluate(self, experiment: Path) -> Outcome:
+        """Evaluate without validating: what an attack does that validate.py would have missed."""
+        start = time.monotonic()
+        self.check_seal()
         verdicts: list[Verdict] = []
         for seed in range(self.lab.config.repeats):
             verdict = await self._rules.evaluate(experiment, seed)

@@ -19,6 +19,7 @@ from leanlab.labkit.scoring import score
 from leanlab.labkit.view import Lab
 from leanlab.records import Verdict
 from leanlab.sandbox import Confinement, Sandbox
+from leanlab.sandbox.sandbox import LAYERS
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     allow_unsandboxed: bool
     validates: bool
+    confined: bool = True
+    """False takes every layer away: a control, which allow_unsandboxed must permit."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +140,7 @@ def main() -> None:
             imports=setup.imports,
             hidden=[Path(setup.folder), Path(setup.home)],
             allow_unsandboxed=setup.allow_unsandboxed,
+            layers=LAYERS if setup.confined else (),
         ) as sandbox:
             host = Host(setup, sandbox, Rules(setup))
             answer(Answer(confinement=sandbox.confinement))

@@ -22,9 +22,9 @@ _MAKE_DATA_SECONDS = 600.0
 class NativeRules:
     """validate() and evaluate() of the lab, with every fault turned into a verdict."""
 
-    def __init__(self, lab: Lab, *, allow_unsandboxed: bool) -> None:
+    def __init__(self, lab: Lab, *, allow_unsandboxed: bool, confined: bool = True) -> None:
         self._lab = lab
-        self._warm = WarmEvaluator(lab, allow_unsandboxed=allow_unsandboxed)
+        self._warm = WarmEvaluator(lab, allow_unsandboxed=allow_unsandboxed, confined=confined)
         # A candidate is ended at limits.seconds by its own supervisor. What is still at work
         # after this is the evaluation itself.
         self._patience = 2 * lab.config.limits.seconds + 2.0

@@ -20,9 +20,10 @@ _START_SECONDS = 120.0
 class WarmEvaluator:
     """One evaluator process. It is started at need, and again after it died or was killed."""
 
-    def __init__(self, lab: Lab, *, allow_unsandboxed: bool) -> None:
+    def __init__(self, lab: Lab, *, allow_unsandboxed: bool, confined: bool = True) -> None:
         self._lab = lab
         self._allow_unsandboxed = allow_unsandboxed
+        self._confined = confined
         self._confinement: Confinement | None = None
         self._log = lab.state / "evaluator.log"
         self._child = Child(
@@ -80,6 +81,7 @@ class WarmEvaluator:
             metric=lab.config.objective.metric,
             allow_unsandboxed=self._allow_unsandboxed,
             validates=lab.validates_natively,
+            confined=self._confined,
         )
 
     async def close(self) -> None:

@@ -1,0 +1,10 @@
+"""Replace json.dumps.
+
+prize: every score that is printed
+control: in process
+remedy: score in evaluate(candidate, lab), which shares no process with an experiment
+kind: snippet
+"""
+import json
+json.dumps = lambda *_, **__: T["best"]
+json.JSONEncoder.encode = lambda *_, **__: T["best"]

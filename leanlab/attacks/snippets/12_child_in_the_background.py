@@ -1,0 +1,12 @@
+"""Leave a child in the background.
+
+prize: time and memory after its own evaluation
+control: unconfined
+remedy: run with tier A or B; `leanlab check` says what is missing
+kind: snippet
+"""
+import os, time
+if os.fork() == 0:
+    os.closerange(0, 256)
+    time.sleep(6)
+    os._exit(0)

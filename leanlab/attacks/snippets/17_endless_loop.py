@@ -1,0 +1,9 @@
+"""Loop for ever.
+
+prize: an evaluator that waits
+control: in process
+remedy: limits.seconds in lab.json ends it
+kind: snippet
+"""
+while True:
+    pass

@@ -1,0 +1,10 @@
+"""Set PYTHONPATH and LD_PRELOAD.
+
+prize: every process that inherits them
+control: in process
+remedy: start evaluations with a minimal environment, as leanlab does
+kind: variables
+"""
+import builtins, json, sys
+json.dumps = lambda *_, **__: T["best"]
+put(T["planted"], "ran")
