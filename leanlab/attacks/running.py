@@ -202,7 +202,7 @@ class _Campaign:
                     validated = await evaluator.validate(path) is None
                 start = time.monotonic()
                 outcome = await evaluator.evaluate(path)
-                seen += self._judged(outcome, time.monotonic() - start)
+                seen += self._told_by(outcome, time.monotonic() - start)
                 seen += self._damage(before)
                 seen += await self._honest_again(evaluator)
         except SealBroken as broken:
@@ -215,7 +215,7 @@ class _Campaign:
         stage.reset()
         return worst(seen), validated
 
-    def _judged(self, outcome: Outcome, seconds: float) -> list[Seen]:
+    def _told_by(self, outcome: Outcome, seconds: float) -> list[Seen]:
         """What can be told from the outcome alone; always ends with a plain account of it."""
         lab = self._stage.lab
         seen: list[Seen] = []
