@@ -37,7 +37,7 @@ class Bench:
         self.workspace = workspace
         self.run = time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3)
         self.ledger = Ledger(lab.results)
-        self.history = History(lab.config, evaluator.fingerprint)
+        self.history = History(lab.config, evaluator.fingerprint, is_open=not lab.is_native)
 
     def load(self) -> None:
         """Read the ledger from the first record on, streaming."""
@@ -55,7 +55,7 @@ class Bench:
         def rows() -> Iterable[bytes]:
             for record in records:
                 self.history.add(record)
-                if isinstance(record, Trial) and record.evaluator == self.history.fingerprint:
+                if isinstance(record, Trial) and self.history.counts(record):
                     yield msgspec.json.encode(row_of(record, self.lab))
 
         self.workspace.remember(rows())

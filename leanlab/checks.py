@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from leanlab import backends, policy
+from leanlab import backends, flat, policy
 from leanlab.errors import ConfinementUnavailable, LabError, LeanlabError
 from leanlab.evaluator import Evaluator
 from leanlab.lab import open_lab
@@ -125,8 +125,12 @@ def _prompts(lab: Lab) -> tuple[Mark, str]:
 
 
 def _ledger(lab: Lab) -> tuple[Mark, str]:
-    count = sum(1 for _ in Ledger(lab.results).read())
-    return "✓", f"{count} records, the chain is whole" if count else "empty"
+    count = old = 0
+    for record in Ledger(lab.results).read():
+        count += 1
+        old += record.run == flat.VERSION
+    before = f" after {old} rows of leanlab 0.2" if old else ""
+    return "✓", f"{count - old} records{before}, the chain is whole" if count else "empty"
 
 
 def _policy(lab: Lab) -> tuple[Mark, str]:

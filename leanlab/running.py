@@ -222,7 +222,6 @@ def _scored_elsewhere(bench: Bench) -> list[Trial]:
     for record in bench.ledger.read():
         if isinstance(record, Trial) and record.status == "scored":
             found[record.trial] = record
-        current = bench.evaluator.fingerprint
-        if isinstance(record, Trial | Evaluation) and record.evaluator == current:
+        if isinstance(record, Trial | Evaluation) and bench.history.counts(record):
             found.pop(record.trial, None)
     return list(found.values())
