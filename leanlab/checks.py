@@ -58,9 +58,10 @@ def _files(lab: Lab) -> tuple[Mark, str]:
 
 def _kind(lab: Lab) -> tuple[Mark, str]:
     if not lab.is_native:
-        return "✗", (
-            "open: evaluation.py has no evaluate(), so it would import experiments itself. Nothing "
-            "would keep them from labels, metric or each other; a run needs --allow-unsandboxed"
+        return "⚠", (
+            "open: evaluation.py has no evaluate(), so it imports experiments itself. They share a "
+            "process with labels and metric: they can read the lab's hidden files and forge the "
+            "score. Confinement keeps them from the rest of the machine alone"
         )
     if not lab.validates_natively:
         raise LabError(f"{lab.folder} needs validate(source, lab), and no validate_cmd of its own")
@@ -86,8 +87,6 @@ def _tier(_lab: Lab) -> tuple[Mark, str]:
 
 
 def _sample(lab: Lab) -> tuple[Mark, str]:
-    if not lab.is_native:
-        return "⚠", "not run: the lab is open"
     if not lab.sample.is_file():
         return "⚠", "there is no sample.py to run"
     if lab.makes_data and not lab.data.exists():
