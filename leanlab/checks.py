@@ -10,6 +10,7 @@ import msgspec
 from leanlab import backends, flat, policy
 from leanlab.errors import ConfinementUnavailable, LabError, LeanlabError
 from leanlab.evaluator import Evaluator
+from leanlab.evaluator.prepare import due
 from leanlab.lab import open_lab
 from leanlab.ledger import Ledger
 from leanlab.memory import Memory
@@ -89,6 +90,11 @@ def _tier(_lab: Lab) -> tuple[Mark, str]:
 def _sample(lab: Lab) -> tuple[Mark, str]:
     if not lab.sample.is_file():
         return "⚠", "there is no sample.py to run"
+    if command := due(lab):
+        return (
+            "⚠",
+            f"not run: the lab is not prepared (leanlab run {lab.named} --prepare): {command}",
+        )
     if lab.makes_data and not lab.data.exists():
         return "⚠", "not run: the first run makes the data"
 

@@ -42,6 +42,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_seconds: float | None = None
     require_tier: str | None = None
     allow_unsandboxed: bool = False
+    prepare: bool = False
+    """Whether the user agrees to the lab's prepare_cmd."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +147,7 @@ def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
         required_tier=options.require_tier,
         allow_unsandboxed=options.allow_unsandboxed,
         emit=emit,
+        agreed_to_prepare=options.prepare,
     )
 
 

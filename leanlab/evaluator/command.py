@@ -73,7 +73,8 @@ class OpenRules:
     async def _run(self, command: str, experiment: Path) -> Finished:
         arguments = arguments_of(command, experiment)
         if self._commands is None:
-            return await finish(_unconfined(arguments, self._lab.folder), self._seconds)
+            plain = unconfined(arguments, self._lab.folder, minimal_environment())
+            return await finish(plain, self._seconds)
         return await finish(self._commands.start(arguments, experiment), self._seconds)
 
     def _timed_out(self, what: str) -> Verdict:
@@ -110,11 +111,14 @@ def commands_of(lab: Lab) -> Commands:
     )
 
 
-def _unconfined(arguments: list[str], folder: Path) -> Awaitable[asyncio.subprocess.Process]:
+def unconfined(
+    arguments: list[str], folder: Path, environment: dict[str, str]
+) -> Awaitable[asyncio.subprocess.Process]:
+    """Start a command with the user's rights, in a session of its own."""
     return asyncio.create_subprocess_exec(
         *arguments,
         cwd=folder,
-        env=minimal_environment(),
+        env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -122,7 +126,9 @@ def _unconfined(arguments: list[str], folder: Path) -> Awaitable[asyncio.subproc
     )
 
 
-async def finish(starting: Awaitable[asyncio.subprocess.Process], seconds: float) -> Finished:
+async def finish(
+    starting: Awaitable[asyncio.subprocess.Process], seconds: float | None
+) -> Finished:
     """Wait for a command's end; raise TimeoutError, having killed all that it started."""
     process = await starting
     assert process.stdout is not None

@@ -185,7 +185,7 @@ class Commands:
         masked = [str(project / ".git")] if (project / ".git").is_dir() else []
         return {
             "command": [program, *command[1:]],
-            "environment": self.environment(),
+            "environment": command_environment(self._folder) | {"TMPDIR": "/tmp"},  # noqa: S108
             "lab": str(self._folder),
             "left_out": self._left_out,
             "experiments": self._experiments,
@@ -197,12 +197,6 @@ class Commands:
             "megabytes": self._limits.memory_mb,
             "cpu_seconds": int(self._limits.cpu_seconds) + 1,
         }
-
-    def environment(self) -> dict[str, str]:
-        """What the commands find in their environment: `python` is the Python of leanlab."""
-        kept = minimal_environment()
-        path = f"{Path(sys.executable).parent}:{kept.get('PATH', '/usr/bin:/bin')}"
-        return kept | {"HOME": str(self._folder / HOME), "PATH": path, "TMPDIR": "/tmp"}  # noqa: S108
 
     def _trees(self, program: str) -> tuple[dict[str, str], dict[str, str]]:
         """What may be read: the system, this Python, the program, the project. And links at /."""
@@ -225,6 +219,13 @@ class Commands:
         """Tell whether the path is there anyhow: below a tree that lies where it is, or copied."""
         inside = [f"{tree}/" for tree, real in found.items() if tree == real]
         return any(f"{path}/".startswith(tree) for tree in [*inside, f"{self._folder}/"])
+
+
+def command_environment(folder: Path) -> dict[str, str]:
+    """What a lab's commands find in their environment: `python` is the Python of leanlab."""
+    kept = minimal_environment()
+    path = f"{Path(sys.executable).parent}:{kept.get('PATH', '/usr/bin:/bin')}"
+    return kept | {"HOME": str(folder / HOME), "PATH": path}
 
 
 def end(process: asyncio.subprocess.Process) -> None:
