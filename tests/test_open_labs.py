@@ -18,7 +18,7 @@ import pytest
 from leanlab import run
 from leanlab.backends.scripted import ScriptedBackend
 from leanlab.checks import check
-from leanlab.errors import EvaluatorError
+from leanlab.errors import ConfinementUnavailable, EvaluatorError
 from leanlab.ledger import Ledger
 from leanlab.records import Trial
 from leanlab.sandbox import commands
@@ -181,6 +181,12 @@ import json, os, sys
 sys.path.insert(0, os.path.abspath(".."))
 import helper
 try:
+    open("../.env")
+except OSError:
+    pass
+else:
+    sys.exit(1)
+try:
     open("../helper.py", "a")
 except OSError:
     print(json.dumps({"accuracy": helper.VALUE}))
@@ -189,6 +195,7 @@ except OSError:
     project = lab.parent
     (project / "helper.py").write_text("import os\nVALUE = 1.0 - len(os.listdir('../.git'))\n")
     (project / "pyproject.toml").touch()
+    (project / ".env").write_text("OPENAI_API_KEY=secret")
     (project / ".git").mkdir()
     (project / ".git" / "config").write_text("token")
     record = trial(lab)
@@ -227,6 +234,13 @@ print(json.dumps({"accuracy": os.getuid(), "powers": sum(powers), "children": le
         release = tuple(map(int, os.uname().release.split(".")[:2]))
         if not closed or release >= (6, 14):
             assert record.metrics["children"] < PROCESSES
+
+
+def test_a_lab_that_is_too_large_to_copy_is_told_so(make_lab: MakeLab) -> None:
+    lab = make_lab(evaluation=OPEN, validate=VALID, limits={"memory_mb": 16})
+    (lab / "large").write_bytes(bytes(30 << 20))
+    with pytest.raises(ConfinementUnavailable, match=r"does not fit into limits.memory_mb, 16"):
+        trial(lab)
 
 
 def test_a_home_folder_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

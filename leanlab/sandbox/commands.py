@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import site
 import sys
 import sysconfig
 from pathlib import Path
@@ -182,6 +183,9 @@ class Commands:
         program = shutil.which(command[0]) or command[0]
         readable, links = self._trees(program)
         project = self._project
+        if project != self._folder:
+            keys = [path for path in project.glob(".env*") if path.is_file()]
+            readable |= {str(path): os.devnull for path in keys if not path.is_symlink()}
         masked = [str(project / ".git")] if (project / ".git").is_dir() else []
         return {
             "command": [program, *command[1:]],
@@ -225,7 +229,8 @@ def command_environment(folder: Path) -> dict[str, str]:
     """What a lab's commands find in their environment: `python` is the Python of leanlab."""
     kept = minimal_environment()
     path = f"{Path(sys.executable).parent}:{kept.get('PATH', '/usr/bin:/bin')}"
-    return kept | {"HOME": str(folder / HOME), "PATH": path}
+    users = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
+    return kept | users | {"HOME": str(folder / HOME), "PATH": path}
 
 
 def end(process: asyncio.subprocess.Process) -> None:
@@ -254,6 +259,7 @@ def _interpreter() -> list[str]:
     """The folders of this Python, of the one it was made from, and of links between them."""
     folders = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
     folders += [path for path in sysconfig.get_paths().values() if "/lib" in path]
+    folders += [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
     program = sys.executable
     while os.path.islink(program):  # noqa: PTH114
         program = os.path.join(os.path.dirname(program), os.readlink(program))  # noqa: PTH115, PTH118, PTH120

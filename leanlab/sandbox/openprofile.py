@@ -11,6 +11,7 @@ here, and nothing of the lab is run before all is in place.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -145,9 +146,16 @@ def _build(plan: Plan) -> str:
 
 def _copy_lab(plan: Plan, stage: str, lab: int, experiment: int) -> None:
     source, target = f"/proc/self/fd/{lab}", stage + plan["lab"]
-    shown = scratch.fill(source, target, plan["left_out"], plan["experiments"])
+    try:
+        shown = scratch.fill(source, target, plan["left_out"], plan["experiments"])
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        size = f"limits.memory_mb, {plan['megabytes']}"
+        raise OSError(error.errno, f"a copy of the lab does not fit into {size}") from error
     for path, place in shown:
         kernel.attach(kernel.clone_tree(path), place, _READ_ONLY)
+        plan["readable"][place.removeprefix(stage)] = path
     Path(stage + plan["experiment"]).parent.mkdir(parents=True, exist_ok=True)
     scratch.copy(f"/proc/self/fd/{experiment}", stage + plan["experiment"])
     Path(target, plan["environment"]["HOME"].rpartition("/")[2]).mkdir(exist_ok=True)
