@@ -13,6 +13,7 @@ import msgspec
 from leanlab import events
 from leanlab.errors import ConfinementUnavailable
 from leanlab.evaluator import Evaluator, Outcome, Taken
+from leanlab.evaluator.prepare import prepare
 from leanlab.history import History
 from leanlab.ledger import Ledger
 from leanlab.lock import RunLock
@@ -37,7 +38,7 @@ class Bench:
         self.workspace = workspace
         self.run = time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3)
         self.ledger = Ledger(lab.results)
-        self.history = History(lab.config, evaluator.fingerprint)
+        self.history = History(lab.config, evaluator.fingerprint, is_open=not lab.is_native)
 
     def load(self) -> None:
         """Read the ledger from the first record on, streaming."""
@@ -55,7 +56,7 @@ class Bench:
         def rows() -> Iterable[bytes]:
             for record in records:
                 self.history.add(record)
-                if isinstance(record, Trial) and record.evaluator == self.history.fingerprint:
+                if isinstance(record, Trial) and self.history.counts(record):
                     yield msgspec.json.encode(row_of(record, self.lab))
 
         self.workspace.remember(rows())
@@ -100,10 +101,17 @@ def unrevealed(lab: Lab, history: History, record: Trial, command: str, run: str
 
 @asynccontextmanager
 async def open_bench(
-    lab: Lab, *, required_tier: str | None, allow_unsandboxed: bool, emit: Sink
+    lab: Lab,
+    *,
+    required_tier: str | None,
+    allow_unsandboxed: bool,
+    emit: Sink,
+    agreed_to_prepare: bool = False,
 ) -> AsyncIterator[Bench]:
     """Lock the lab, start its evaluator, read its ledger; leave nothing behind but records."""
     with RunLock(lab):
+        if await prepare(lab, agreed=agreed_to_prepare):
+            emit(events.Notice(text=f"prepared {lab.folder}: {lab.config.prepare_cmd}"))
         async with Evaluator(lab, allow_unsandboxed=allow_unsandboxed) as evaluator:
             _require(evaluator.tier, required_tier)
             if evaluator.seal_made:

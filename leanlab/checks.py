@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from leanlab import backends, policy
+from leanlab import backends, flat, policy
 from leanlab.errors import ConfinementUnavailable, LabError, LeanlabError
 from leanlab.evaluator import Evaluator
+from leanlab.evaluator.prepare import due
 from leanlab.lab import open_lab
 from leanlab.ledger import Ledger
 from leanlab.memory import Memory
@@ -58,9 +59,10 @@ def _files(lab: Lab) -> tuple[Mark, str]:
 
 def _kind(lab: Lab) -> tuple[Mark, str]:
     if not lab.is_native:
-        return "✗", (
-            "open: evaluation.py has no evaluate(), so it would import experiments itself. Nothing "
-            "would keep them from labels, metric or each other; a run needs --allow-unsandboxed"
+        return "⚠", (
+            "open: evaluation.py has no evaluate(), so it imports experiments itself. They share a "
+            "process with labels and metric: they can read the lab's hidden files and forge the "
+            "score. Confinement keeps them from the rest of the machine alone"
         )
     if not lab.validates_natively:
         raise LabError(f"{lab.folder} needs validate(source, lab), and no validate_cmd of its own")
@@ -86,10 +88,13 @@ def _tier(_lab: Lab) -> tuple[Mark, str]:
 
 
 def _sample(lab: Lab) -> tuple[Mark, str]:
-    if not lab.is_native:
-        return "⚠", "not run: the lab is open"
     if not lab.sample.is_file():
         return "⚠", "there is no sample.py to run"
+    if command := due(lab):
+        return (
+            "⚠",
+            f"not run: the lab is not prepared (leanlab run {lab.named} --prepare): {command}",
+        )
     if lab.makes_data and not lab.data.exists():
         return "⚠", "not run: the first run makes the data"
 
@@ -125,8 +130,12 @@ def _prompts(lab: Lab) -> tuple[Mark, str]:
 
 
 def _ledger(lab: Lab) -> tuple[Mark, str]:
-    count = sum(1 for _ in Ledger(lab.results).read())
-    return "✓", f"{count} records, the chain is whole" if count else "empty"
+    count = old = 0
+    for record in Ledger(lab.results).read():
+        count += 1
+        old += record.run == flat.VERSION
+    before = f" after {old} rows of leanlab 0.2" if old else ""
+    return "✓", f"{count - old} records{before}, the chain is whole" if count else "empty"
 
 
 def _policy(lab: Lab) -> tuple[Mark, str]:

@@ -82,6 +82,8 @@ class LabConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     description: str = ""
     eval_cmd: str = EVAL_CMD
     validate_cmd: str = VALIDATE_CMD
+    prepare_cmd: str | None = None
+    """Run once before all else, with the network, when the user agrees."""
     experiments_dir: str = "experiments"
     results_file: str = "results.jsonl"
     critic_every: int = 5

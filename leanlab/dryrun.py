@@ -45,6 +45,8 @@ def _plan(lab: Lab, options: Options, chosen: Policy, history: History) -> Itera
     by_us = "  (in leanlab's own evaluator process)" if lab.is_native else ""
     yield f"lab        {lab.home} ({'native' if lab.is_native else 'open'})"
     yield f"objective  {objective.direction} {objective.metric}{target}"
+    if config.prepare_cmd is not None:
+        yield f"prepare    {config.prepare_cmd}  (once, if you agree)"
     yield f"evaluate   {config.eval_cmd}{by_us}"
     yield f"validate   {config.validate_cmd}{by_us}"
     yield f"trials     {trials}, after {history.trials} in the ledger"

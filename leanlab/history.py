@@ -6,7 +6,8 @@ import bisect
 from collections import deque
 from typing import TYPE_CHECKING
 
-from leanlab.records import AnyRecord, Evaluation, Reveal, RoleTurn, Trial
+from leanlab import flat
+from leanlab.records import AnyRecord, Evaluation, Reveal, RoleTurn, Scored, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 class History:
     """A fold over records, of constant size but for one small number a trial.
 
-    Only records under the present fingerprint are ranked and remembered; numbering and cost
-    count all of them.
+    Only records under the present fingerprint are ranked and remembered, and in an open lab rows
+    of leanlab 0.2, which know no fingerprint; numbering and cost count all of them.
     """
 
-    def __init__(self, config: LabConfig, fingerprint: str) -> None:
+    def __init__(self, config: LabConfig, fingerprint: str, *, is_open: bool = False) -> None:
+        self._present = {fingerprint, flat.VERSION} if is_open else {fingerprint}
         self.fingerprint = fingerprint
         self.objective = config.objective
         self.records = 0
@@ -52,16 +54,20 @@ class History:
             self.add(record)
         return self
 
+    def counts(self, record: Scored) -> bool:
+        """Tell whether the record is of the present rules."""
+        return record.evaluator in self._present
+
     def add(self, record: AnyRecord) -> None:
         self.records += 1
         if isinstance(record, Trial):
             self._spend(record)
             self.all_trials += 1
             self.last_number = max(self.last_number, record.trial)
-            if record.evaluator == self.fingerprint:
+            if self.counts(record):
                 self._add_trial(record)
         elif isinstance(record, Evaluation):
-            if record.evaluator == self.fingerprint:
+            if self.counts(record):
                 self._add_trial(record.as_trial())
         elif isinstance(record, RoleTurn):
             self._spend(record)

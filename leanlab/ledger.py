@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from leanlab import records
+from leanlab import flat, records
 from leanlab.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ class Ledger:
 
     `new()` yields what was added since the last call, whoever wrote it. `append()` returns only
     after the line is on disk; a line that could not be written whole is taken back.
+
+    Rows of leanlab 0.2 may stand at the start, before the first record of ours: they are outside
+    the chain, which begins with the hash of the last of them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,6 +35,8 @@ class Ledger:
         self._offset = 0
         self._line = 0
         self._tail = ""
+        self._only_flat = True
+        """Whether every line so far is a row of leanlab 0.2."""
 
     def read(self) -> Iterator[AnyRecord]:
         """Yield every record from the first, checking the chain."""
@@ -70,6 +75,9 @@ class Ledger:
     def _decode(self, line: bytes) -> AnyRecord:
         number = self._line + 1
         try:
+            row = flat.decode(line, number) if self._only_flat else None
+            if row is not None:
+                return row
             record = records.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LedgerError(
@@ -82,6 +90,7 @@ class Ledger:
                 "changed, or a line between them removed. Restore the file from a copy, or "
                 "archive it: leanlab reset"
             )
+        self._only_flat = False
         return record
 
     def mend(self) -> int:
@@ -109,6 +118,7 @@ class Ledger:
             self._write(file, line + b"\n")
             self._offset += len(line) + 1
             self._line += 1
+            self._only_flat = False
             self._tail = hashlib.sha256(line).hexdigest()
         return whole, others
 

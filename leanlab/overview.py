@@ -47,7 +47,8 @@ def fingerprint_of(lab: Lab) -> str:
 
 
 def history_of(lab: Lab) -> History:
-    return History(lab.config, fingerprint_of(lab)).add_all(Ledger(lab.results).read())
+    history = History(lab.config, fingerprint_of(lab), is_open=not lab.is_native)
+    return history.add_all(Ledger(lab.results).read())
 
 
 def overview(lab: Lab, history: History | None = None) -> Overview:

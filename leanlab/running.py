@@ -43,6 +43,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_seconds: float | None = None
     require_tier: str | None = None
     allow_unsandboxed: bool = False
+    prepare: bool = False
+    """Whether the user agrees to the lab's prepare_cmd."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +148,7 @@ def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
         required_tier=options.require_tier,
         allow_unsandboxed=options.allow_unsandboxed,
         emit=emit,
+        agreed_to_prepare=options.prepare,
     )
 
 
@@ -228,7 +231,6 @@ def _scored_elsewhere(bench: Bench) -> list[Trial]:
     for record in bench.ledger.read():
         if isinstance(record, Trial) and record.status == "scored":
             found[record.trial] = record
-        current = bench.evaluator.fingerprint
-        if isinstance(record, Trial | Evaluation) and record.evaluator == current:
+        if isinstance(record, Trial | Evaluation) and bench.history.counts(record):
             found.pop(record.trial, None)
     return list(found.values())

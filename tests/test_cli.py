@@ -152,7 +152,7 @@ def test_check_names_what_is_wrong(make_lab: MakeLab) -> None:
     assert "✗ ledger: " in done.output
     assert "line 1" in done.output
     opened = make_lab("open", evaluation="print('{}')")
-    assert "✗ kind: open" in leanlab_("check", opened).output
+    assert "⚠ kind: open" in leanlab_("check", opened).output
 
 
 def test_show_in_words_and_in_json(lab: Path) -> None:

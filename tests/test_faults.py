@@ -162,26 +162,23 @@ def test_an_evaluation_that_cannot_be_loaded_stops_the_run(make_lab: MakeLab) ->
         ("print('x' * 300_000_000); print('{\"accuracy\": 0.75}')", "scored", ""),
     ],
 )
-def test_an_open_evaluation(make_lab: MakeLab, prints: str, status: str, says: str) -> None:
+@pytest.mark.parametrize("unsandboxed", [False, True])
+def test_an_open_evaluation(
+    make_lab: MakeLab, prints: str, status: str, says: str, unsandboxed: bool
+) -> None:
     lab = make_lab(
         evaluation=f"{prints}\n",
         validate="print('VALID')\n",
         limits={"seconds": 3},
         max_fix_calls=0,
     )
-    record = only_trial(lab, WEAK, allow_unsandboxed=True)
+    record = only_trial(lab, WEAK, allow_unsandboxed=unsandboxed)
     assert record.status == status
-    assert (record.open, record.untrusted, record.tier) == (True, True, "none")
+    assert (record.open, record.untrusted) == (True, unsandboxed)
+    assert record.tier in (["none"] if unsandboxed else ["A", "C"])
     assert says in (record.error.text if record.error else "")
     if status == "scored":
         assert record.metrics == {"accuracy": 0.75 if "0.75" in prints else 0.25}
-
-
-def test_an_open_lab_is_refused_where_nothing_confines_it(make_lab: MakeLab) -> None:
-    lab = make_lab(evaluation="print('{}')\n")
-    with pytest.raises(Exception, match="--allow-unsandboxed"):
-        only_trial(lab, WEAK)
-    assert not (lab / "results.jsonl").exists()
 
 
 # The experiment.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from leanlab.cli.shared import (
     option,
 )
 from leanlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from leanlab.lab import Lab
 
 BUDGET_ENDED = 3
 
@@ -49,6 +52,9 @@ def run(
     ] = False,
     require_tier: RequireTier = None,
     allow_unsandboxed: AllowUnsandboxed = False,
+    prepare: Annotated[
+        bool, option("--prepare", help="Agree to run the lab's prepare_cmd, with the network.")
+    ] = False,
 ) -> None:
     """Run a lab's loop: propose, evaluate, remember.
 
@@ -58,6 +64,7 @@ def run(
     """
     from leanlab.running import Options
 
+    opened = lab_of(lab, lab_option, sets)
     options = Options(
         trials=n,
         backend=backend,
@@ -68,8 +75,8 @@ def run(
         max_seconds=seconds(max_time),
         require_tier=require_tier,
         allow_unsandboxed=allow_unsandboxed,
+        prepare=prepare or (not dry_run and _agrees_to_prepare(opened)),
     )
-    opened = lab_of(lab, lab_option, sets)
     if dry_run:
         from leanlab.dryrun import describe
 
@@ -83,6 +90,22 @@ def run(
         summary = to_the_end(run_lab(opened, options, console))
     if summary.end.kind == "budget":
         raise typer.Exit(BUDGET_ENDED)
+
+
+def _agrees_to_prepare(lab: Lab) -> bool:
+    """Ask in a terminal; elsewhere only --prepare says yes."""
+    import sys
+
+    from leanlab.evaluator.prepare import due
+    from leanlab.memory import printable
+
+    command = due(lab)
+    if command is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return typer.confirm(
+        f"{lab.folder} has to be prepared first. Run this once, with the network and your rights?\n"
+        f"  {printable(command)}\n"
+    )
 
 
 def seconds(text: str | None) -> float | None:

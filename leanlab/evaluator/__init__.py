@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from leanlab.errors import ConfinementUnavailable
 from leanlab.evaluator.command import OpenRules
 from leanlab.evaluator.intake import Rejected, Taken, take
 from leanlab.evaluator.native import NativeRules
@@ -85,21 +84,13 @@ class Evaluator:
         self._only_look = only_look
         self._hasher = Hasher()
         self._seal = Seal(files={})
-        self._allow_unsandboxed = allow_unsandboxed
         self._rules: Rules = (
             NativeRules(lab, allow_unsandboxed=allow_unsandboxed, confined=confined)
             if lab.is_native
-            else OpenRules(lab)
+            else OpenRules(lab, allow_unsandboxed=allow_unsandboxed)
         )
 
     async def __aenter__(self) -> Evaluator:
-        if not self.lab.is_native and not self._allow_unsandboxed:
-            raise ConfinementUnavailable(
-                f"{self.lab.folder} is an open lab: its evaluation.py has no evaluate(), so it "
-                "imports experiments itself, and this version does not confine that. Define "
-                "evaluate(candidate, lab), as docs/lab.md shows, or accept scores that an "
-                "experiment can forge: --allow-unsandboxed"
-            )
         try:
             if not self._only_look:
                 make_home(self.lab)

@@ -1,6 +1,7 @@
 """An open lab's rules: its own commands, which import the experiment themselves.
 
-Nothing keeps experiment and labels apart here, so a run needs --allow-unsandboxed.
+Each command runs confined, with a fresh copy of the lab; but nothing keeps experiment and labels
+apart in there.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import msgspec
 from leanlab.child import minimal_environment
 from leanlab.errors import ConfigError
 from leanlab.records import Verdict, clean_metrics
+from leanlab.sandbox.commands import Commands, end
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from leanlab.lab import Lab
@@ -29,13 +32,16 @@ _KEPT_BYTES = 1 << 20
 class OpenRules:
     """eval_cmd and validate_cmd of the lab, with every fault turned into a verdict."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, allow_unsandboxed: bool) -> None:
         self._lab = lab
         self._seconds = lab.config.limits.seconds
+        self._commands = None if allow_unsandboxed else commands_of(lab)
 
     async def open(self) -> tuple[str, str]:
         """Return the tier and the line that names it."""
-        return "none", "confinement: none, as the lab is open; every record is stamped untrusted"
+        if self._commands is None:
+            return "none", "confinement: none, as allowed; every record is stamped untrusted"
+        return await self._commands.probe(self._lab.folder / "evaluation.py")
 
     async def make_data(self) -> None:
         """An open lab makes its own data."""
@@ -44,7 +50,7 @@ class OpenRules:
         """Return why the experiment breaks the contract, or None."""
         command = self._lab.config.validate_cmd
         try:
-            done = await run(command, experiment, self._lab.folder, self._seconds)
+            done = await self._run(command, experiment)
         except TimeoutError:
             return self._timed_out("validate_cmd")
         lines = done.output.strip().splitlines()
@@ -59,10 +65,17 @@ class OpenRules:
         """The command takes no seed: repeats of an open lab draw their own randomness."""
         config = self._lab.config
         try:
-            done = await run(config.eval_cmd, experiment, self._lab.folder, self._seconds)
+            done = await self._run(config.eval_cmd, experiment)
         except TimeoutError:
             return self._timed_out("eval_cmd")
         return score_of(done, config.objective.metric)
+
+    async def _run(self, command: str, experiment: Path) -> Finished:
+        arguments = arguments_of(command, experiment)
+        if self._commands is None:
+            plain = unconfined(arguments, self._lab.folder, minimal_environment())
+            return await finish(plain, self._seconds)
+        return await finish(self._commands.start(arguments, experiment), self._seconds)
 
     def _timed_out(self, what: str) -> Verdict:
         text = f"{what} took over {self._seconds:g} s and was ended."
@@ -85,18 +98,39 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """The last part of standard error."""
 
 
-async def run(command: str, file: Path, folder: Path, seconds: float) -> Finished:
-    """Run a command of lab.json with {file} filled in; raise TimeoutError, having killed it all."""
-    arguments = arguments_of(command, file)
-    process = await asyncio.create_subprocess_exec(
+def commands_of(lab: Lab) -> Commands:
+    """What runs the lab's commands, confined, in a copy without what runs leave behind."""
+    config = lab.config
+    notes = [lab.note_file(role).name for role in ("critic", "director")]
+    ledgers = [config.results_file, f"{config.results_file}.torn"]
+    return Commands(
+        lab.folder,
+        config.limits,
+        left_out=[*ledgers, *notes, ".leanlab", "variants", "archive", "lab.lock"],
+        experiments=config.experiments_dir.rstrip("/"),
+    )
+
+
+def unconfined(
+    arguments: list[str], folder: Path, environment: dict[str, str]
+) -> Awaitable[asyncio.subprocess.Process]:
+    """Start a command with the user's rights, in a session of its own."""
+    return asyncio.create_subprocess_exec(
         *arguments,
         cwd=folder,
-        env=minimal_environment(),
+        env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
+
+
+async def finish(
+    starting: Awaitable[asyncio.subprocess.Process], seconds: float | None
+) -> Finished:
+    """Wait for a command's end; raise TimeoutError, having killed all that it started."""
+    process = await starting
     assert process.stdout is not None
     assert process.stderr is not None
     try:
@@ -104,6 +138,7 @@ async def run(command: str, file: Path, folder: Path, seconds: float) -> Finishe
             output, errors = await asyncio.gather(_tail(process.stdout), _tail(process.stderr))
             code = await process.wait()
     finally:
+        end(process)
         _kill_group(process.pid)
         await process.wait()
         process._transport.close()  # type: ignore[attr-defined]

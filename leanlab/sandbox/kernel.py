@@ -12,7 +12,7 @@ import struct
 NEW_MOUNT, NEW_UTS, NEW_IPC = 0x00020000, 0x04000000, 0x08000000
 NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
 
-MS_RDONLY, MS_NOSUID, MS_NODEV = 1, 2, 4
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_REC, MS_PRIVATE = 32, 0x4000, 0x40000
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
@@ -112,7 +112,12 @@ def clone_tree(path: str) -> int:
 
 def attach_read_only(tree: int, target: str) -> None:
     """Mount a detached tree at target: read-only, no devices, no set-user-ID."""
-    attributes = struct.pack("QQQQ", MS_RDONLY | MS_NOSUID | MS_NODEV, 0, 0, 0)
+    attach(tree, target, MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def attach(tree: int, target: str, how_restricted: int) -> None:
+    """Mount a detached tree at target under further MS_RDONLY, MS_NOSUID, MS_NODEV."""
+    attributes = struct.pack("QQQQ", how_restricted, 0, 0, 0)
     flags = _AT_EMPTY_PATH | _AT_RECURSIVE
     syscall("mount_setattr", _MOUNT_SETATTR, tree, b"", flags, attributes, len(attributes))
     to, how = os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _CREATE, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_EXECUTE, _READ_FILE, _READ_DIR = 1, 1 << 2, 1 << 3
+_MAKE_DEVICES = 1 << 6 | 1 << 11
+_CAN_RENAME = 2
 _TCP, _SCOPES = 0b11, 0b11
 
 
@@ -44,6 +46,27 @@ def restrict(readable: Iterable[str], listable: Iterable[str]) -> None:
             _allow(rules, path, _READ_FILE | _READ_DIR)
         for path in listable:
             _allow(rules, path, _READ_DIR)
+        kernel.syscall("landlock", _RESTRICT_SELF, rules, 0)
+    finally:
+        os.close(rules)
+
+
+def restrict_writing(writable: Iterable[str]) -> None:
+    """Confine this process and its children: read and run everything, change what is writable.
+
+    Needs kernel.forbid_new_privileges() first, and version 2: 1 cannot rename between folders.
+    """
+    have = version()
+    if have < _CAN_RENAME:
+        raise OSError(f"Landlock {have} cannot rename between folders")
+    rights = (1 << (14 + (have >= 3) + (have >= 5))) - 1
+    attributes = struct.pack("QQQ", rights, _TCP, _SCOPES)
+    size = 24 if have >= 6 else 16 if have >= 4 else 8
+    rules = kernel.syscall("landlock rules", _CREATE, attributes[:size], size, 0)
+    try:
+        _allow(rules, "/", _EXECUTE | _READ_FILE | _READ_DIR)
+        for path in writable:
+            _allow(rules, path, rights & ~_MAKE_DEVICES)
         kernel.syscall("landlock", _RESTRICT_SELF, rules, 0)
     finally:
         os.close(rules)

@@ -1,0 +1,269 @@
+"""Commands: the evaluator's handle on the second profile, for an open lab's own commands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import site
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from leanlab.child import minimal_environment
+from leanlab.errors import ConfinementUnavailable, EvaluatorError
+from leanlab.sandbox.confinement import Found, tier_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from leanlab.config import Limits
+    from leanlab.sandbox.openprofile import Plan
+
+HOME = ".home"
+"""A folder of the lab: its commands have it as home, so what they cache is the lab's."""
+
+_MARKS = ("pyproject.toml", ".git", "requirements.txt")
+_SYSTEM = ("/usr", "/nix/store", "/sys/devices/system/cpu")
+_MERGED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+# Not all of /etc: keys and passwords lie there too.
+_SETTINGS = (
+    "alternatives", "fonts", "group", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
+    "locale.alias", "localtime", "mime.types", "nsswitch.conf", "os-release", "passwd",
+    "protocols", "services", "ssl/certs", "ssl/openssl.cnf", "timezone",
+)  # fmt: skip
+_SETUP_SECONDS = 120.0
+_START = """
+import sys, types
+package = sys.modules["leanlab"] = types.ModuleType("leanlab")
+package.__path__ = [sys.argv[1]]
+from leanlab.sandbox.openprofile import main
+main()
+"""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The helper's report; nothing of the lab can write it."""
+
+    landlock: int = 0
+    failed: str = ""
+    """Why nothing was run; empty when the command was."""
+    start: bool = False
+    """Whether it is the command itself that could not be started."""
+
+
+class Commands:
+    """Runs commands of one lab, each in a fresh copy of it, without network, home or keys.
+
+    folder is the lab. left_out are paths in it that the copy does not have; experiments is the
+    folder of the numbered experiments, of which it has the one at hand.
+    """
+
+    def __init__(
+        self, folder: Path, limits: Limits, *, left_out: Sequence[str], experiments: str
+    ) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._left_out = [*left_out, ".git", ".env"]
+        self._experiments = experiments
+        self._project = project_of(folder)
+        self._ways = ("root", "user") if os.geteuid() == 0 else ("user",)
+        self._ready = Ready()
+
+    async def probe(self, experiment: Path) -> tuple[str, str]:
+        """Run nothing much, confined; return the tier and the line that names it.
+
+        Raises ConfinementUnavailable where that does not work.
+        """
+        failures = ""
+        for way in self._ways:
+            self._ways = (way,)
+            try:
+                process = await self.start([sys.executable, "-S", "-c", ""], experiment)
+            except ConfinementUnavailable as error:
+                failures = str(error)
+                continue
+            try:
+                code = await process.wait()
+            finally:
+                await self._drop(process)
+            if code:
+                failures = f"a confined {sys.executable} ended with status {code}"
+                continue
+            return self._named(way)
+        raise ConfinementUnavailable(
+            f"{failures}. An open lab needs namespaces and seccomp: allow user namespaces, or run "
+            "as root; `leanlab check` says more. Or run without confinement, every record marked "
+            "untrusted: --allow-unsandboxed"
+        )
+
+    def _named(self, way: str) -> tuple[str, str]:
+        have = self._ready.landlock
+        found = Found(
+            namespaces="root" if way == "root" else "user", landlock=have, seccomp=True, missing={}
+        )
+        words = tier_of(found).summary if have else "confinement: tier C (namespaces, seccomp)"
+        return ("A" if have else "C"), f"{words}; an open lab, whose experiments can forge scores"
+
+    async def start(self, command: list[str], experiment: Path) -> asyncio.subprocess.Process:
+        """Start a command, confined; use `end` on what comes back, whatever happens."""
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-s", "-S", "-c", _START,
+                str(Path(__file__).resolve().parents[1]), str(os.getpid()), str(writing),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=[writing],
+                env=minimal_environment(),
+                cwd="/",
+                start_new_session=True,
+            )  # fmt: skip
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        try:
+            async with asyncio.timeout(_SETUP_SECONDS):
+                lines = await self._introduce(process, reading, self._plan(command, experiment))
+            reports = [msgspec.json.decode(line, type=Ready) for line in lines.splitlines()]
+            self._require(command, reports)
+        except TimeoutError as error:
+            await self._drop(process)
+            raise EvaluatorError(
+                f"a fresh copy of {self._folder} took over {_SETUP_SECONDS:g} s. Make it smaller."
+            ) from error
+        except BaseException:
+            await self._drop(process)
+            raise
+        return process
+
+    async def _drop(self, process: asyncio.subprocess.Process) -> None:
+        end(process)
+        await process.wait()
+        process._transport.close()  # type: ignore[attr-defined]
+
+    async def _introduce(
+        self, process: asyncio.subprocess.Process, reading: int, plan: Plan
+    ) -> bytes:
+        """Send the plan; return the report, which ends when the command begins."""
+        report = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(report), os.fdopen(reading, "rb")
+        )
+        assert process.stdin is not None
+        try:
+            process.stdin.write(msgspec.json.encode(plan))
+            process.stdin.close()
+            return await report.read()
+        finally:
+            transport.close()
+
+    def _require(self, command: list[str], reports: list[Ready]) -> None:
+        last = reports[-1] if reports else Ready(failed="its helper ended at its start")
+        if last.start:
+            raise EvaluatorError(
+                f"{command[0]} cannot be started in confinement: {last.failed}. It must lie in the "
+                "system, in the lab, in its project, or with Python."
+            )
+        if last.failed:
+            raise ConfinementUnavailable(
+                f"{self._folder} is an open lab, and its commands cannot be confined here: "
+                f"{last.failed}"
+            )
+        self._ready = last
+
+    def _plan(self, command: list[str], experiment: Path) -> Plan:
+        program = shutil.which(command[0]) or command[0]
+        readable, links = self._trees(program)
+        project = self._project
+        if project != self._folder:
+            keys = [path for path in project.glob(".env*") if path.is_file()]
+            readable |= {str(path): os.devnull for path in keys if not path.is_symlink()}
+        masked = [str(project / ".git")] if (project / ".git").is_dir() else []
+        return {
+            "command": [program, *command[1:]],
+            "environment": command_environment(self._folder) | {"TMPDIR": "/tmp"},  # noqa: S108
+            "lab": str(self._folder),
+            "left_out": self._left_out,
+            "experiments": self._experiments,
+            "experiment": str(experiment),
+            "readable": readable,
+            "links": links,
+            "masked": masked if project != self._folder else [],
+            "user": self._ways[0] == "user",
+            "megabytes": self._limits.memory_mb,
+            "cpu_seconds": int(self._limits.cpu_seconds) + 1,
+        }
+
+    def _trees(self, program: str) -> tuple[dict[str, str], dict[str, str]]:
+        """What may be read: the system, this Python, the program, the project. And links at /."""
+        links = {path: os.readlink(path) for path in _MERGED if os.path.islink(path)}  # noqa: PTH114, PTH115
+        wanted = [*_SYSTEM, *(path for path in _MERGED if path not in links)]
+        wanted += [f"/etc/{name}" for name in _SETTINGS]
+        wanted += _interpreter()
+        if self._project != self._folder:
+            wanted.append(str(self._project))
+        found: dict[str, str] = {}
+        for path in sorted(dict.fromkeys(wanted), key=lambda path: path.split("/")):
+            if os.path.exists(path) and not self._seen(path, found):  # noqa: PTH110
+                found[path] = os.path.realpath(path)
+        for path in (program, os.path.realpath(program)) if program.startswith("/") else ():
+            if not self._seen(path, found):
+                found[path] = os.path.realpath(program)
+        return found, links
+
+    def _seen(self, path: str, found: dict[str, str]) -> bool:
+        """Tell whether the path is there anyhow: below a tree that lies where it is, or copied."""
+        inside = [f"{tree}/" for tree, real in found.items() if tree == real]
+        return any(f"{path}/".startswith(tree) for tree in [*inside, f"{self._folder}/"])
+
+
+def command_environment(folder: Path) -> dict[str, str]:
+    """What a lab's commands find in their environment: `python` is the Python of leanlab."""
+    kept = minimal_environment()
+    path = f"{Path(sys.executable).parent}:{kept.get('PATH', '/usr/bin:/bin')}"
+    users = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
+    return kept | users | {"HOME": str(folder / HOME), "PATH": path}
+
+
+def end(process: asyncio.subprocess.Process) -> None:
+    """Kill the helper, if it lives, and so everything that its command started."""
+    if process.returncode is None:
+        process.kill()
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+def project_of(folder: Path) -> Path:
+    """Return the nearest folder above that looks like a project, else the lab itself.
+
+    Never a home folder or one that holds it: what lies there is nobody's business.
+    """
+    home = Path.home().resolve()
+    for parent in folder.parents:
+        if parent == Path(parent.anchor) or parent == home or parent in home.parents:
+            break
+        if any((parent / mark).exists() for mark in _MARKS):
+            return parent
+    return folder
+
+
+def _interpreter() -> list[str]:
+    """The folders of this Python, of the one it was made from, and of links between them."""
+    folders = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+    folders += [path for path in sysconfig.get_paths().values() if "/lib" in path]
+    folders += [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    program = sys.executable
+    while os.path.islink(program):  # noqa: PTH114
+        program = os.path.join(os.path.dirname(program), os.readlink(program))  # noqa: PTH115, PTH118, PTH120
+        folders.append(os.path.dirname(os.path.dirname(os.path.abspath(program))))  # noqa: PTH100, PTH120
+    folders += [os.path.realpath(folder) for folder in folders]
+    home = os.path.realpath(Path.home())
+    return [folder for folder in folders if not f"{home}/".startswith(f"{folder.rstrip('/')}/")]
