@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from leanlab.lab import Lab
     from leanlab.records import AnyRecord
 
-TIERS = "AB"
+TIERS = "ABCD"
+"""The tiers of confinement, from the strongest."""
 
 
 class Bench:
@@ -113,7 +114,7 @@ async def open_bench(
         if await prepare(lab, agreed=agreed_to_prepare):
             emit(events.Notice(text=f"prepared {lab.folder}: {lab.config.prepare_cmd}"))
         async with Evaluator(lab, allow_unsandboxed=allow_unsandboxed) as evaluator:
-            _require(evaluator.tier, required_tier)
+            _require(evaluator, required_tier)
             if evaluator.seal_made:
                 emit(events.Notice(text=f"sealed the frozen files in {lab.seal_file}"))
             workspace = Workspace(lab).open()
@@ -128,14 +129,15 @@ async def open_bench(
                 workspace.close()
 
 
-def _require(tier: str, required: str | None) -> None:
+def _require(evaluator: Evaluator, required: str | None) -> None:
     if required is None:
         return
     wanted = required.upper()
     if len(wanted) != 1 or wanted not in TIERS:
-        raise ConfinementUnavailable(f"there is no tier {required!r}. There are A and B.")
+        raise ConfinementUnavailable(f"there is no tier {required!r}. There are A, B, C and D.")
+    tier = evaluator.tier
     if tier not in TIERS or TIERS.index(tier) > TIERS.index(wanted):
         raise ConfinementUnavailable(
-            f"this machine gives tier {tier}, and --require-tier asks for {wanted}. "
-            "`leanlab check` says what is missing and how to get it."
+            f"--require-tier asks for tier {wanted}, and here is less: "
+            f"{evaluator.summary.removeprefix('confinement: ')}"
         )

@@ -85,7 +85,8 @@ class Scored(Record, frozen=True, kw_only=True):
     evaluator: str
     """Fingerprint of frozen files, params, limits and imports."""
     tier: str
-    """Confinement of the candidate: A, B, or none; of an open lab's commands: A, C, or none."""
+    """Confinement of the candidate, from the strongest: A, B, C, D, or none. An open lab has A, C
+    or none."""
     untrusted: bool = False
     """True when no confinement held, so the score may have been forged."""
     open: bool = False

@@ -39,7 +39,7 @@ trials = st.builds(
     notes=text,
     error=faults,
     evaluator=text,
-    tier=st.sampled_from(["A", "B", "none"]),
+    tier=st.sampled_from(["A", "B", "C", "D", "none"]),
     cost_usd=st.none() | st.floats(0, 1e6),
     parents=st.lists(number, max_size=3).map(tuple),
 )

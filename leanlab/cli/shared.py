@@ -38,7 +38,7 @@ Sets = Annotated[
 Json = Annotated[bool, option("--json", help="Print JSON for scripts.")]
 RequireTier = Annotated[
     str | None,
-    option("--require-tier", help="Refuse a weaker confinement.", metavar="A|B"),
+    option("--require-tier", help="Refuse a weaker confinement.", metavar="A|B|C|D"),
 ]
 AllowUnsandboxed = Annotated[
     bool,

@@ -105,8 +105,9 @@ class Commands:
         found = Found(
             namespaces="root" if way == "root" else "user", landlock=have, seccomp=True, missing={}
         )
-        words = tier_of(found).summary if have else "confinement: tier C (namespaces, seccomp)"
-        return ("A" if have else "C"), f"{words}; an open lab, whose experiments can forge scores"
+        confinement = tier_of(found)
+        words = f"{confinement.summary}; an open lab, whose experiments can forge scores"
+        return confinement.tier, words
 
     async def start(self, command: list[str], experiment: Path) -> asyncio.subprocess.Process:
         """Start a command, confined; use `end` on what comes back, whatever happens."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-Tier = Literal["A", "B", "none"]
+Tier = Literal["A", "B", "C", "D", "none"]
 
 
 class Found(msgspec.Struct, frozen=True, tag_field="kind", tag="found"):
@@ -26,7 +26,8 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
 
     tier: Tier
     """A: namespaces, Landlock, seccomp and limits. B: without namespaces, so that names of hidden
-    files can be seen, though nothing in them. none: anything less, whatever layers there are."""
+    files can be seen, though nothing in them. C: without Landlock. D: with neither, so that no file
+    can be opened at all. none: without seccomp, whatever other layers there are."""
     layers: tuple[str, ...]
     missing: tuple[str, ...] = ()
     """What is missing, and why, in words."""
@@ -39,15 +40,23 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
         line = f"confinement: tier {self.tier} ({_words(self.layers)})"
         if self.tier == "A":
             return line
-        if self.tier == "B":
-            line += "; no namespaces: names of hidden files stay visible, contents do not"
-        else:
-            line += f"; candidates are not confined: {'; '.join(self.missing)}"
-        return f"{line}. To get tier A: {self.remedy}"
+        lacks = "; ".join(self.missing)
+        means = _MEANS[self.tier]
+        return f"{line}; {lacks}: {means}. To get tier A: {self.remedy}"
 
 
-def tier_of(found: Found) -> Confinement:
-    """Name the tier of what was found."""
+_MEANS = {
+    "B": "names of hidden files stay visible, contents do not",
+    "C": "what can be read is decided by the mount namespace alone",
+    "D": "no file can be opened, so candidates can import what is preloaded and no more",
+    "none": "candidates are not confined",
+}
+
+_SYSTEM_SETTINGS = Path("/proc/sys")
+
+
+def tier_of(found: Found, settings: Path = _SYSTEM_SETTINGS) -> Confinement:
+    """Name the tier of what was found; settings is where the kernel's are read for the remedy."""
     layers: list[str] = []
     if found.namespaces:
         layers += ["user"] if found.namespaces == "user" else []
@@ -56,12 +65,21 @@ def tier_of(found: Found) -> Confinement:
     layers += ["seccomp"] if found.seccomp else []
     layers += ["rlimits"] if sys.platform == "linux" else []
     tier: Tier = "none"
-    if found.landlock and found.seccomp:
-        tier = "A" if found.namespaces else "B"
+    if found.seccomp and sys.platform == "linux":
+        files = (bool(found.namespaces), bool(found.landlock))
+        tier = _TIERS[files]
     missing = tuple(f"no {layer} ({why})" for layer, why in found.missing.items())
-    remedy = "" if tier == "A" else _remedy(found)
+    remedy = "" if tier == "A" else _remedy(found, settings)
     return Confinement(tier=tier, layers=tuple(layers), missing=missing, remedy=remedy)
 
+
+_TIERS: dict[tuple[bool, bool], Tier] = {
+    (True, True): "A",
+    (False, True): "B",
+    (True, False): "C",
+    (False, False): "D",
+}
+"""With seccomp: by whether there are namespaces, and Landlock."""
 
 _NAMESPACES = ("user", "mount", "net", "ipc", "uts", "pid")
 
@@ -77,30 +95,35 @@ def _words(layers: tuple[str, ...]) -> str:
     return ", ".join(words) or "a process of its own and timers"
 
 
-def _remedy(found: Found) -> str:
+def _remedy(found: Found, settings: Path) -> str:
     if sys.platform != "linux":
         return "run in Linux, for example in a container or a virtual machine."
+    steps = []
     if not found.seccomp:
-        return "use a kernel with CONFIG_SECCOMP_FILTER, on x86_64 or aarch64."
-    if not found.landlock:
-        return (
-            "use Linux 5.13 or later with landlock among the security modules (the lsm= boot "
-            "parameter), in a container that does not deny it."
+        steps.append(
+            "use a kernel with CONFIG_SECCOMP_FILTER, on x86_64 or aarch64, in a container that "
+            "lets its processes filter their system calls"
         )
-    return _namespaces_remedy()
+    if not found.landlock:
+        steps.append(
+            "use Linux 5.13 or later with landlock among the security modules (the lsm= boot "
+            "parameter), in a container that does not deny it"
+        )
+    if not found.namespaces:
+        steps.append(_namespaces_remedy(settings))
+    return "; and ".join(steps) + "."
 
 
-def _namespaces_remedy() -> str:
-    for setting, closed in (
-        ("kernel/apparmor_restrict_unprivileged_userns", "1"),
-        ("kernel/unprivileged_userns_clone", "0"),
-        ("user/max_user_namespaces", "0"),
+def _namespaces_remedy(settings: Path) -> str:
+    for setting, closed, opened in (
+        ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+        ("kernel/unprivileged_userns_clone", "0", "1"),
+        ("user/max_user_namespaces", "0", "10000"),
     ):
-        path = Path("/proc/sys", setting)
+        path = settings / setting
         if path.exists() and path.read_text().strip() == closed:
-            opened = {"1": "0", "0": "1"}[closed] if setting.startswith("kernel") else "10000"
             return f"run: sudo sysctl -w {setting.replace('/', '.')}={opened}"
     return (
-        "allow user namespaces; in Docker, run with --security-opt seccomp=unconfined "
-        "--security-opt apparmor=unconfined."
+        "allow user namespaces (in Docker: --security-opt seccomp=unconfined "
+        "--security-opt apparmor=unconfined)"
     )

@@ -58,8 +58,8 @@ class Sandbox:
 
     imports are the modules that candidates may use beyond the standard library; hidden are paths
     that they must never read, whatever else lies there. Raises EvaluatorError when a module cannot
-    be imported, and ConfinementUnavailable when this machine gives neither tier A nor tier B,
-    unless allow_unsandboxed. layers names which of LAYERS to use: less than all is for tests, and
+    be imported, and ConfinementUnavailable when this machine gives no tier at all, unless
+    allow_unsandboxed. layers names which of LAYERS to use: less than all is for tests, and
     for looking at what a lower tier does.
     """
 
@@ -145,9 +145,7 @@ def probe() -> Confinement:
 
 def _refusal(report: _Refused) -> Exception:
     if report.blame == "import":
-        return EvaluatorError(
-            f"imports in lab.json: {report.text}. Install it, or take it out of imports."
-        )
+        return EvaluatorError(f"imports in lab.json: {report.text}")
     if report.blame == "hidden":
         return EvaluatorError(report.text)
     if report.blame == "confinement":

@@ -7,10 +7,11 @@ As nothing can be forked, RLIMIT_AS is all the memory there is, and killing one 
 from __future__ import annotations
 
 import errno
+import os
 import struct
 from typing import TYPE_CHECKING
 
-from leanlab.sandbox import syscalls
+from leanlab.sandbox import kernel, syscalls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,11 @@ _IOCTLS = (0x5401, 0x5421, 0x5450, 0x5451)
 """TCGETS, FIONBIO, FIONCLEX, FIOCLEX; TIOCSTI would type into a terminal."""
 
 
-def program(table: Architecture, pid: int) -> bytes:
-    """Compile the filter for a process that knows itself as pid."""
+def program(table: Architecture, pid: int, *, reading: bool = True) -> bytes:
+    """Compile the filter for a process that knows itself as pid.
+
+    reading allows opening and looking at files by name: something else must decide which.
+    """
     column = table.column
     lines = [
         _line(_LOAD, _ARCHITECTURE_AT),
@@ -41,7 +45,8 @@ def program(table: Architecture, pid: int) -> bytes:
         _line(_AT_LEAST, _X32, 0, 1),
         _line(_RETURN, _KILL),
     ]
-    for row in syscalls.ALLOWED.values():
+    rows = {**syscalls.ALLOWED, **(syscalls.READING if reading else {})}
+    for row in rows.values():
         number = row[column]
         if number is not None:
             lines += [_line(_EQUAL, number, 0, 1), _line(_RETURN, _ALLOW)]
@@ -59,6 +64,16 @@ def program(table: Architecture, pid: int) -> bytes:
     lines += [_line(_EQUAL, syscalls.CLONE3[column], 0, 1), _refuse(errno.ENOSYS)]
     lines.append(_refuse(errno.EPERM))
     return b"".join(lines)
+
+
+def install(table: Architecture, *, reading: bool) -> None:
+    """Put this process behind its filter, for ever. OSError when it is there and denies nothing."""
+    kernel.install_filter(program(table, os.getpid(), reading=reading))
+    try:
+        os.getsid(0)  # harmless, and not allowed
+    except PermissionError:
+        return
+    raise OSError("seccomp is there, and does not deny")
 
 
 def _line(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

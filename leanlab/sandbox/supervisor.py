@@ -61,14 +61,15 @@ def _supervise(job: socket.socket, task: socket.socket, plan: worker.Plan) -> No
     signal.set_wakeup_fd(wake)
     if sys.platform == "linux":
         kernel.die_with_parent()
-    if plan.pid_namespace:
-        kernel.unshare(kernel.NEW_PID)
+    trouble = _enter_pid_namespace() if plan.pid_namespace else ""
     child = os.fork()
     if child == 0:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         job.close()
-        worker.run(task, plan)
+        if plan.pid_namespace and os.getpid() != 1:
+            trouble = trouble or "the pid namespace is not its own"
+        worker.run(task, plan, trouble)
     task.close()
     message, descriptors, _, _ = socket.recv_fds(job, wire.JOB.size, 1)
     if not message:
@@ -76,6 +77,15 @@ def _supervise(job: socket.socket, task: socket.socket, plan: worker.Plan) -> No
         return
     job.close()
     _report(child, woken, wire.JOB.unpack(message)[0], socket.socket(fileno=descriptors[0]))
+
+
+def _enter_pid_namespace() -> str:
+    """Have the next child be the first of a pid namespace; return why that cannot be."""
+    try:
+        kernel.unshare(kernel.NEW_PID)
+    except OSError as error:
+        return f"pid namespace: {error.strerror}"
+    return ""
 
 
 def _report(child: int, woken: int, wall: float, evaluator: socket.socket) -> None:

@@ -34,6 +34,8 @@ class Plan(NamedTuple):
     """Bytes of address space that a worker starts with."""
     pid_namespace: bool
     filtered: bool
+    reading: bool
+    """Whether files can be opened; without namespaces and Landlock, none can."""
     unprivileged: bool
     """Whether to drop every capability."""
     nobody: bool
@@ -76,8 +78,11 @@ def become_nobody() -> None:
     os.setresuid(*[namespaces.NOBODY] * 3)
 
 
-def run(task: socket.socket, plan: Plan) -> NoReturn:
-    """Wait for a job, confine this process, and serve the evaluator until it hangs up."""
+def run(task: socket.socket, plan: Plan, trouble: str) -> NoReturn:
+    """Wait for a job, confine this process, and serve the evaluator until it hangs up.
+
+    trouble is why the supervisor could not confine it so far; then it only says so, and ends.
+    """
     try:
         if sys.platform == "linux":
             kernel.die_with_parent()
@@ -86,7 +91,7 @@ def run(task: socket.socket, plan: Plan) -> NoReturn:
             os._exit(0)
         _, cpu, memory, seed = wire.JOB.unpack(message)
         _take(descriptors)
-        _confine(cpu, memory, plan)
+        _confine(cpu, memory, plan, trouble)
         _greet(seed)
     except BaseException as error:  # noqa: BLE001 - not confined: nothing of the candidate may run
         os.write(2, f"{type(error).__name__}: {error}".encode())
@@ -106,7 +111,9 @@ def _take(descriptors: Sequence[int]) -> None:
     os.setsid()
 
 
-def _confine(cpu: int, memory: int, plan: Plan) -> None:
+def _confine(cpu: int, memory: int, plan: Plan, trouble: str) -> None:
+    if trouble:
+        raise OSError(trouble)
     # Soft and hard alike: the first process of a namespace ignores the signal of the soft limit.
     _limit("CPU", cpu)
     _limit("AS", memory + plan.base)
@@ -125,7 +132,7 @@ def _confine(cpu: int, memory: int, plan: Plan) -> None:
         kernel.drop_capabilities()
     table = syscalls.architecture()
     if plan.filtered and table is not None:
-        kernel.install_filter(seccomp.program(table, os.getpid()))
+        seccomp.install(table, reading=plan.reading)
 
 
 def _limit(name: str, value: int) -> None:

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ from leanlab.sandbox import (
     kernel,
     landlock,
     namespaces,
+    preload,
     readable,
     seccomp,
     supervisor,
@@ -30,7 +32,7 @@ from leanlab.sandbox import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from leanlab.sandbox.readable import Readable
 
@@ -97,52 +99,84 @@ def _prepare(
         raise RefusedError(
             "hidden", f"{error}, which candidates must not read. Move it out."
         ) from error
-    found = _collect(probes)
+    with _in_earnest():
+        found = _collect(probes)
     guarded = bool(layers) and sys.platform == "linux"
     root = guarded and os.geteuid() == 0 and found.namespaces != "user"
-    if found.namespaces:
-        _enter_namespaces(files, user=found.namespaces == "user")
-    nobody = root and not _Attempt(lambda: _read_as_nobody(files)).failure()
-    if found.landlock:
-        kernel.forbid_new_privileges()
-        landlock.restrict(files.files, files.listable)
-    if guarded:
-        kernel.forbid_inspection()
+    # Where nothing else decides which files can be read, none can.
+    reading = bool(found.namespaces or found.landlock) or not found.seccomp
+    if not reading:
+        preload.load()
+    with _in_earnest():
+        if found.namespaces:
+            namespaces.enter(files.files, user=found.namespaces == "user")
+        nobody = root and not _Attempt(lambda: _become_nobody(files, reading)).failure()
+        if found.landlock:
+            kernel.forbid_new_privileges()
+            landlock.restrict(files.files, files.listable)
+            landlock.verify()
+        if guarded:
+            kernel.forbid_inspection()
     worker.forget_all_but(packages)
+    if not reading:
+        preload.close()
     plan = worker.Plan(
         base=worker.address_space(),
         pid_namespace=bool(found.namespaces),
         filtered=found.seccomp,
+        reading=reading,
         unprivileged=guarded,
         nobody=nobody,
     )
     return found, plan
 
 
+@contextmanager
+def _in_earnest() -> Iterator[None]:
+    """The probe passed, so a process that fails here is half inside. It must not fork a worker."""
+    try:
+        yield
+    except OSError as error:
+        raise RefusedError(
+            "confinement",
+            f"confinement was entered by half: what had worked in a trial failed then "
+            f"({_reason(error)}). Nothing of a candidate has run. Start again; if it says so "
+            "again, this machine's limits and security settings are in the way.",
+        ) from error
+
+
 def _import_all(names: Sequence[str]) -> set[str]:
     """Import names; return every top-level module beyond the standard library that came along."""
     before = set(sys.modules)
     for name in names:
-        if name.partition(".")[0] == "leanlab":
-            raise RefusedError("import", "leanlab is not for candidates")
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name != name.partition(".")[0]:
-                raise RefusedError(
-                    "import", f"{name} needs {error.name}, which is missing"
-                ) from error
-            raise RefusedError("import", f"no module named {error.name} is installed") from error
-        except Exception as error:
-            raise RefusedError("import", f"{name} does not import: {error!r}") from error
+        _import(name)
     if "numpy" in sys.modules:
         importlib.import_module("numpy.random")
-    tasks = Path("/proc/self/task")
-    if tasks.is_dir() and len(list(tasks.iterdir())) > 1:
-        raise RefusedError("import", f"{', '.join(names)} left threads running, so it cannot fork")
     loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
     loaded |= {name.partition(".")[0] for name in names}
     return loaded - sys.stdlib_module_names - {"leanlab", "__main__"}
+
+
+def _import(name: str) -> None:
+    if name.partition(".")[0] == "leanlab":
+        raise RefusedError("import", "leanlab is not for candidates. Take it out of imports.")
+    remedy = "Install it, or take it out of imports."
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        why = f"no module named {error.name} is installed"
+        if error.name != name.partition(".")[0]:
+            why = f"{name} needs {error.name}, which is missing"
+        raise RefusedError("import", f"{why}. {remedy}") from error
+    except Exception as error:
+        raise RefusedError("import", f"{name} does not import: {error!r}. {remedy}") from error
+    tasks = Path("/proc/self/task")
+    if tasks.is_dir() and len(list(tasks.iterdir())) > 1:
+        raise RefusedError(
+            "import",
+            f"importing {name} starts a thread and leaves it running, which no process forked for "
+            "a candidate would have. Take it out of imports, or import what starts no thread.",
+        )
 
 
 def _start_probes(layers: Sequence[str]) -> dict[str, _Attempt]:
@@ -192,7 +226,7 @@ class _Attempt:
             try:
                 step()
             except BaseException as error:  # noqa: BLE001 - the child ends here, whatever it was
-                why = getattr(error, "strerror", None) or repr(error)
+                why = _reason(error)
                 os.write(writing, why[:500].encode())
                 os._exit(1)
             os._exit(0)
@@ -206,24 +240,28 @@ class _Attempt:
         return text or (f"ended with status {status}" if status else "")
 
 
+def _reason(error: BaseException) -> str:
+    """Say what went wrong: of an OSError its words, without the number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error) if isinstance(error, OSError) else repr(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
 def _try_namespaces(*, user: bool) -> None:
     folder = str(readable.standard_library()[0])
     namespaces.enter({folder: folder}, user=user)
     kernel.unshare(kernel.NEW_PID)
     child = os.fork()
     if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
+        os._exit(os.getpid() != 1)
+    if os.waitpid(child, 0)[1]:
+        raise OSError("a pid namespace is there, and does not separate")
 
 
 def _try_landlock() -> None:
     kernel.forbid_new_privileges()
     landlock.restrict([str(readable.standard_library()[0])], ())
-    try:
-        os.listdir("/")  # noqa: PTH208 - nothing but the call itself
-    except PermissionError:
-        return
-    raise OSError("landlock is there, and does not deny")
+    landlock.verify()
 
 
 def _try_seccomp() -> None:
@@ -231,28 +269,15 @@ def _try_seccomp() -> None:
     if table is None:
         raise OSError(f"no system-call numbers for {os.uname().machine}")
     kernel.forbid_new_privileges()
-    kernel.install_filter(seccomp.program(table, os.getpid()))
-    try:
-        socket.socket().close()
-    except PermissionError:
-        return
-    raise OSError("seccomp is there, and does not deny")
+    seccomp.install(table, reading=True)
 
 
-def _read_as_nobody(files: Readable) -> None:
+def _become_nobody(files: Readable, reading: bool) -> None:
     """Tell (OSError) that an unprivileged user cannot read this interpreter, as under /root."""
     worker.become_nobody()
-    for path in files.files:
+    for path in files.files if reading else ():
         if not os.access(path, os.R_OK):
             raise PermissionError(path)
-
-
-def _enter_namespaces(files: Readable, *, user: bool) -> None:
-    try:
-        namespaces.enter(files.files, user=user)
-    except OSError as error:
-        # The probe passed, so this process is now half inside. It must not fork a worker.
-        raise RefusedError("confinement", f"namespaces were entered by half: {error}") from error
 
 
 def _serve(control: socket.socket, plan: worker.Plan) -> None:

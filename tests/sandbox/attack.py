@@ -1,10 +1,12 @@
 """Run the attacks in attacks/ against a sandbox, and say which of them worked.
 
-As a script it makes the sandbox that this process gets, and prints JSON. Arguments: the names of
-system calls to deny first, as a container does.
+As a script it makes the sandbox that this process gets, and prints JSON. Arguments: what to take
+away first, as a container or an old kernel does: names of MECHANISMS or CAPABILITIES. "name=ERRNO"
+has a mechanism's calls fail in another way than by EPERM; with "name=0" they succeed idly.
 """
 
 import ctypes
+import errno
 import json
 import os
 import platform
@@ -25,10 +27,33 @@ from leanlab.sandbox import Sandbox
 
 ATTACKS = sorted((Path(__file__).parent / "attacks").glob("*.py"))
 
+IMPORTS = ["ctypes", "fcntl", "resource", "shutil", "socket", "subprocess", "threading"]
+"""What attacks need: in tier D they could not import it, and would fail for that reason."""
+
+# System call: (number on x86_64, on aarch64).
 NUMBERS = {
-    "x86_64": {"unshare": 272, "mount": 165, "landlock": 444, "seccomp": 157},
-    "aarch64": {"unshare": 97, "mount": 40, "landlock": 444, "seccomp": 167},
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "clone": (56, 220),
+    "mount": (165, 40),
+    "prctl": (157, 167),
+    "seccomp": (317, 277),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
 }
+NEW_NAMESPACES, PR_SET_SECCOMP = 0x7E020000, 22
+JUMP_EQUAL, JUMP_SET = 0x15, 0x45
+
+# What to take away: the calls that it needs; of some, only with the arguments that it needs.
+MECHANISMS = {
+    "namespaces": ["unshare", "setns", ("clone", 0, JUMP_SET, NEW_NAMESPACES)],
+    "mount": ["mount"],
+    "landlock": ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"],
+    "restrict": ["landlock_restrict_self"],
+    "seccomp": ["seccomp", ("prctl", 0, JUMP_EQUAL, PR_SET_SECCOMP)],
+}
+CAPABILITIES = {"sys_admin": [21], "capabilities": range(64)}
 
 
 @contextmanager
@@ -69,30 +94,56 @@ def attack(sandbox, path, victim):
     return "worked" if answers.marks == b"1" else answers.note or answers.marks.decode()
 
 
-def deny(names):
-    """Have the kernel refuse these calls to this process and its children."""
+def number(name):
+    return NUMBERS[name][platform.machine() == "aarch64"]
+
+
+def line(code, value, if_true=0, if_false=0):
+    """One instruction of a seccomp filter."""
+    return struct.pack("HBBI", code, if_true, if_false, value)
+
+
+def matched(call, action):
+    """Instructions that return action for a call, and otherwise go on."""
+    if isinstance(call, str):
+        return line(JUMP_EQUAL, number(call), 0, 1) + line(0x06, action)
+    name, argument, jump, value = call
+    load, reload = line(0x20, 16 + 8 * argument), line(0x20, 0)
+    test = line(JUMP_EQUAL, number(name), 0, 4) + load + line(jump, value, 0, 1)
+    return test + line(0x06, action) + reload
+
+
+def install(program, flags=0):
+    """Put this thread and its children behind a filter; return what seccomp returns."""
     libc = ctypes.CDLL(None, use_errno=True)
-    line = struct.Struct("HBBI").pack
-    program = line(0x20, 0, 0, 0)
-    for name in names:
-        number = NUMBERS[platform.machine()][name]
-        if name == "seccomp":
-            # prctl(PR_SET_SECCOMP) alone: everything else of prctl is in use.
-            program += line(0x15, 0, 4, number) + line(0x20, 0, 0, 16) + line(0x15, 0, 1, 22)
-            program += line(0x06, 0, 0, 0x00050001) + line(0x20, 0, 0, 0)
-        else:
-            program += line(0x15, 0, 1, number) + line(0x06, 0, 0, 0x00050001)
-    program += line(0x06, 0, 0, 0x7FFF0000)
+    program = line(0x20, 0) + program + line(0x06, 0x7FFF0000)
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
     libc.prctl(38, 1, 0, 0, 0)
-    assert libc.prctl(22, 2, ctypes.c_char_p(header), 0, 0) == 0, os.strerror(ctypes.get_errno())
+    result = libc.syscall(number("seccomp"), 1, flags, ctypes.c_char_p(header))
+    assert result >= 0, os.strerror(ctypes.get_errno())
+    return result
+
+
+def deny(names):
+    """Take mechanisms away from this process and its children."""
+    program = b""
+    for text in names:
+        name, _, how = text.partition("=")
+        for capability in CAPABILITIES.get(name, ()):
+            # Root's children begin with all that is in the bounding set.
+            ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
+        if name in CAPABILITIES:
+            continue
+        code = 0 if how == "0" else getattr(errno, how or "EPERM")
+        program += b"".join(matched(call, 0x00050000 | code) for call in MECHANISMS[name])
+    install(program)
 
 
 def main():
     deny(sys.argv[1:])
     try:
-        sandbox = Sandbox()
+        sandbox = Sandbox(IMPORTS)
     except ConfinementUnavailable as error:
         print(json.dumps({"tier": "none", "text": str(error), "worked": []}))
         return

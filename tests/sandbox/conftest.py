@@ -20,21 +20,45 @@ def best_tier():
     return probe().tier
 
 
-@pytest.fixture(scope="session")
-def tier_a(best_tier):
-    if best_tier != "A":
-        pytest.skip("this machine does not give tier A")
-    with Sandbox() as sandbox:
+LAYERS = {
+    "A": ("namespaces", "landlock", "seccomp"),
+    "B": ("landlock", "seccomp"),
+    "C": ("namespaces", "seccomp"),
+    "D": ("seccomp",),
+}
+
+
+def of_tier(tier, imports=()):
+    with Sandbox(imports, layers=LAYERS[tier], allow_unsandboxed=True) as sandbox:
+        if sandbox.confinement.tier != tier:
+            pytest.skip(f"this machine does not give tier {tier}")
         yield sandbox
 
 
 @pytest.fixture(scope="session")
-def tier_b(best_tier):
-    if best_tier == "none":
-        pytest.skip("this machine gives neither tier A nor tier B")
-    with Sandbox(layers=("landlock", "seccomp")) as sandbox:
-        assert sandbox.confinement.tier == "B"
-        yield sandbox
+def tier_a():
+    yield from of_tier("A")
+
+
+@pytest.fixture(scope="session")
+def tier_b():
+    yield from of_tier("B")
+
+
+@pytest.fixture(scope="session")
+def tier_c():
+    yield from of_tier("C")
+
+
+@pytest.fixture(scope="session")
+def tier_d():
+    yield from of_tier("D")
+
+
+@pytest.fixture(scope="session", params=LAYERS)
+def attacked(request, attack_script):
+    """A sandbox of each tier, in which attacks can import what they need."""
+    yield from of_tier(request.param, attack_script.IMPORTS)
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +70,19 @@ def unconfined():
 @pytest.fixture(scope="session")
 def with_numpy(best_tier):
     if best_tier == "none":
-        pytest.skip("this machine gives neither tier A nor tier B")
+        pytest.skip("this machine gives no tier")
     with Sandbox(["numpy"]) as sandbox:
         yield sandbox
 
 
-@pytest.fixture(params=["A", "B"])
+@pytest.fixture(params=LAYERS)
 def sandbox(request):
+    return request.getfixturevalue(f"tier_{request.param.lower()}")
+
+
+@pytest.fixture(params="ABC")
+def reading(request):
+    """A sandbox of each tier in which some files can be read."""
     return request.getfixturevalue(f"tier_{request.param.lower()}")
 
 

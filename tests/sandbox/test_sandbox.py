@@ -35,7 +35,8 @@ def test_tier_a_names_its_layers_on_one_line(tier_a):
 def test_tier_b_says_what_is_missing_and_how_to_get_it(tier_b):
     summary = tier_b.confinement.summary
     assert summary.startswith("confinement: tier B (Landlock ")
-    assert "names of hidden files stay visible, contents do not. To get tier A: " in summary
+    assert "no namespaces (switched off): names of hidden files stay visible" in summary
+    assert "contents do not. To get tier A: " in summary
     assert "\n" not in summary
 
 
@@ -45,12 +46,13 @@ def test_tier_b_says_what_is_missing_and_how_to_get_it(tier_b):
         (Found("root", 1, True, {}), "A"),
         (Found("user", 7, True, {}), "A"),
         (Found("", 2, True, {"namespaces": "no"}), "B"),
-        (Found("user", 0, True, {"landlock": "no"}), "none"),
+        (Found("user", 0, True, {"landlock": "no"}), "C"),
+        (Found("", 0, True, {"namespaces": "no", "landlock": "no"}), "D"),
         (Found("user", 7, False, {"seccomp": "no"}), "none"),
         (Found("", 0, False, {"namespaces": "no", "landlock": "no", "seccomp": "no"}), "none"),
     ],
 )
-def test_anything_less_than_landlock_and_seccomp_is_no_tier(found, tier):
+def test_what_is_found_makes_the_tier(found, tier):
     confinement = tier_of(found)
     assert confinement.tier == tier
     assert bool(confinement.remedy) == bool(confinement.missing) == (tier != "A")
@@ -62,10 +64,11 @@ def test_probe_tells_what_this_machine_offers(best_tier):
     assert sandbox.confinement.tier == best_tier
 
 
-def test_less_than_tier_b_is_refused_unless_allowed():
+@pytest.mark.parametrize("layers", [(), ("namespaces", "landlock"), ("landlock",)])
+def test_nothing_is_a_tier_without_seccomp_and_is_refused_unless_allowed(layers):
     with pytest.raises(ConfinementUnavailable, match="--allow-unsandboxed"):
-        Sandbox(layers=("namespaces", "seccomp"))
-    with Sandbox(layers=("seccomp",), allow_unsandboxed=True) as sandbox:
+        Sandbox(layers=layers)
+    with Sandbox(layers=layers, allow_unsandboxed=True) as sandbox:
         assert sandbox.confinement.tier == "none"
         assert evaluate(sandbox, "1 + 1") == '"2"'
 
@@ -96,11 +99,14 @@ def test_what_is_installed_is_not_importable_unless_it_is_in_imports(sandbox, na
     "name",
     ["sqlite3", "ssl", "decimal", "lzma", "asyncio", "xml.dom", "ctypes", "zoneinfo"],
 )
-def test_the_standard_library_is_importable(sandbox, name):
-    assert evaluate(sandbox, f"__import__({name!r})").startswith(f"\"<module '{name.split('.')[0]}")
+def test_the_standard_library_is_importable(reading, name):
+    assert evaluate(reading, f"__import__({name!r})").startswith(f"\"<module '{name.split('.')[0]}")
 
 
-@pytest.mark.parametrize("layers", [("namespaces", "landlock", "seccomp"), ("landlock", "seccomp")])
+@pytest.mark.parametrize(
+    "layers",
+    [("namespaces", "landlock", "seccomp"), ("landlock", "seccomp"), ("namespaces", "seccomp")],
+)
 def test_an_import_brings_all_of_its_package_and_nothing_else(best_tier, layers):
     if best_tier != "A":
         pytest.skip("this machine does not give tier A")
@@ -122,11 +128,12 @@ def test_packages_inside_the_standard_librarys_folder_are_unreadable(sandbox):
     assert "Error" in evaluate(sandbox, f"open({str(file)!r})")
 
 
-def test_hidden_paths_are_unreadable_even_inside_a_readable_package(tmp_path, best_tier):
-    if best_tier == "none":
-        pytest.skip("this machine gives neither tier A nor tier B")
+@pytest.mark.parametrize("layers", [("landlock", "seccomp"), ("namespaces", "seccomp")])
+def test_hidden_paths_are_unreadable_even_inside_a_readable_package(best_tier, layers):
+    if best_tier != "A":
+        pytest.skip("this machine does not give tier A")
     package = Path(np.__file__).parent
-    with Sandbox(["numpy"], hidden=[package / "testing"]) as sandbox:
+    with Sandbox(["numpy"], hidden=[package / "testing"], layers=layers) as sandbox:
         shown = evaluate(sandbox, f"len(open({str(package / 'version.py')!r}).read()) > 10")
         hidden = evaluate(sandbox, f"open({str(package / 'testing' / '__init__.py')!r})")
     assert shown == '"True"'
@@ -144,7 +151,7 @@ def test_the_environment_and_descriptors_hold_nothing_of_the_evaluators(sandbox)
 import os
 def is_open(n):
     try:
-        os.fstat(n)
+        os.get_inheritable(n)
     except OSError:
         return False
     return True
@@ -158,7 +165,7 @@ def f(x):
 
 def test_no_object_in_reach_of_a_candidate_knows_the_hidden_path(tmp_path, best_tier):
     if best_tier == "none":
-        pytest.skip("this machine gives neither tier A nor tier B")
+        pytest.skip("this machine gives no tier")
     source = b"""
 import gc, sys
 
@@ -220,7 +227,7 @@ def test_many_processes_at_once_do_not_disturb_each_other(tier_b):
 
 def test_a_sandbox_outlives_the_thread_that_made_it(best_tier):
     if best_tier == "none":
-        pytest.skip("this machine gives neither tier A nor tier B")
+        pytest.skip("this machine gives no tier")
     made = []
     thread = threading.Thread(target=lambda: made.append(Sandbox()))
     thread.start()
@@ -288,7 +295,7 @@ def alive(pid):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_evaluator_leaves_no_process(best_tier, how):
     if best_tier == "none":
-        pytest.skip("this machine gives neither tier A nor tier B")
+        pytest.skip("this machine gives no tier")
     evaluator = subprocess.Popen([sys.executable, "-c", EVALUATOR], stdout=subprocess.PIPE)
     with evaluator:
         assert evaluator.stdout.readline() == b"ready\n"
@@ -305,7 +312,7 @@ def test_a_killed_evaluator_leaves_no_process(best_tier, how):
 
 def test_a_killed_zygote_takes_its_workers_along(best_tier):
     if best_tier == "none":
-        pytest.skip("this machine gives neither tier A nor tier B")
+        pytest.skip("this machine gives no tier")
     before = set(descendants(os.getpid()))
     with Sandbox() as sandbox, sandbox.process(Limits()) as process:
         process.load(b"def f(x): return 1", "x.py")
@@ -323,7 +330,7 @@ def test_a_killed_zygote_takes_its_workers_along(best_tier):
 @pytest.mark.parametrize("which", [1, 2])
 def test_a_killed_standby_is_replaced(best_tier, which):
     if best_tier == "none":
-        pytest.skip("this machine gives neither tier A nor tier B")
+        pytest.skip("this machine gives no tier")
     before = set(descendants(os.getpid()))
     with Sandbox() as sandbox:
         for _ in range(3):
