@@ -6,7 +6,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from leanlab.errors import CandidateFailed
+from leanlab.errors import CandidateFailed, Disturbed
 from leanlab.labkit.candidate import Candidate
 from leanlab.records import Verdict, clean_metrics
 
@@ -35,7 +35,7 @@ def score(
 
     A candidate's fault carries what it printed on public inputs. A fault of evaluate itself
     goes to standard error whole, for the lab's author, and to the verdict by name only: its
-    words may hold labels.
+    words may hold labels. Raises Disturbed when neither is at fault.
     """
     with Candidate(
         sandbox, experiment.read_bytes(), experiment.name, limits, seed=lab.seed
@@ -45,6 +45,8 @@ def score(
         except CandidateFailed as failure:
             text = "\n".join(part for part in (failure.text, failure.log.strip()) if part)
             return Verdict.failed(failure.status, failure.category, text[-_MAX_TEXT:])  # type: ignore[arg-type]
+        except Disturbed:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the lab's code may raise anything
             traceback.print_exc(file=sys.stderr)
             return Verdict.failed(
