@@ -235,3 +235,21 @@ def test_an_evaluator_that_dies_twice_is_a_crashed_trial(make_lab: MakeLab) -> N
     assert (
         "ended twice in evaluate() in evaluation.py: it was ended by SIGKILL" in record.error.text
     )
+
+
+def test_a_seal_is_there_whole_or_not_at_all(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    seal = "from leanlab.lab import open_lab; from leanlab.seal import write_seal; "
+    seal += f"write_seal(open_lab({str(lab)!r}))"
+    no_room = ["sh", "-c", 'ulimit -f 0; exec "$0" -c "$1"', sys.executable, seal]
+    assert subprocess.run(no_room, capture_output=True).returncode != 0
+    assert not (lab / "lab.lock").exists()
+    assert not list(lab.glob(".*.part"))
+
+
+def test_an_unfinished_file_of_a_killed_run_is_removed_by_the_next(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    (lab / "experiments" / ".0007_idea.py.part").write_text("def f(")
+    run = command(lab, "-n", "1", "--backend", script(lab, WEAK))
+    assert subprocess.run(run, capture_output=True).returncode == 0
+    assert not list((lab / "experiments").glob(".*.part"))
