@@ -6,6 +6,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from leanlab.errors import CandidateFailed, Disturbed
 from leanlab.labkit.candidate import Candidate
 from leanlab.records import Verdict, clean_metrics
@@ -59,15 +61,15 @@ def score(
 
 def _verdict(returned: Any, metric: str) -> Verdict:
     verdict = returned if isinstance(returned, Verdict) else Verdict(metrics=returned)
-    if verdict.status != "scored":
-        return verdict
+    if verdict.status == "scored":
+        try:
+            metrics = clean_metrics(verdict.metrics, metric)
+        except ValueError as problem:
+            return Verdict.failed("crashed", "evaluation", str(problem))
+        verdict = msgspec.structs.replace(verdict, metrics=metrics, error=None)
     try:
-        metrics = clean_metrics(verdict.metrics, metric)
-    except ValueError as problem:
-        return Verdict.failed("crashed", "evaluation", str(problem))
-    return Verdict(
-        metrics=metrics,
-        cases=verdict.cases,
-        feedback=verdict.feedback,
-        artifacts=verdict.artifacts,
-    )
+        # Nothing has checked the other fields, and the ledger takes them as they are declared.
+        return msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as problem:
+        text = f"evaluate() returned a Verdict that cannot be kept: {problem}."
+        return Verdict.failed("crashed", "evaluation", text)
