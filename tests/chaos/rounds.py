@@ -115,7 +115,10 @@ class Arena:
         helpers: set[int] = set()
         second = None
         try:
-            time.sleep(dice.uniform(0.0, 0.2) if dice.random() < 0.3 else dice.uniform(0.2, 0.6))
+            # An interrupt before that is Python's own to answer.
+            if what == "interrupt" or dice.random() < 0.7:
+                self._wait_for_lock(process)
+            time.sleep(dice.uniform(0.0, 0.5))
             helpers = descendants(process.pid)
             if what == "second":
                 second = self._second(dice)
@@ -138,6 +141,13 @@ class Arena:
         ok = (*allowed, 0, *((2,) if what == "second" else ()), *((-15,) if killed else ()))
         assert process.returncode in ok, f"status {process.returncode}: {errors}"
         assert gone(helpers), f"left behind: {helpers}"
+
+    def _wait_for_lock(self, process: subprocess.Popen[str]) -> None:
+        lock = self.lab / ".leanlab" / "run.lock"
+        while process.poll() is None:
+            if lock.is_file() and lock.read_text().strip() == str(process.pid):
+                return
+            time.sleep(0.01)
 
     def _second(self, dice: random.Random) -> subprocess.Popen[str]:
         lab = str(self.lab)
@@ -261,7 +271,7 @@ def _signal(pid: int, how: signal.Signals) -> None:
 @contextlib.contextmanager
 def _load(*, busy: bool) -> Iterator[None]:
     """Keep the processors busy meanwhile."""
-    burn = [sys.executable, "-c", "while True: pass"]
+    burn = [sys.executable, "-c", "import os\np = os.getppid()\nwhile os.getppid() == p: pass"]
     burning = [subprocess.Popen(burn) for _ in range(os.cpu_count() or 1)] if busy else []
     try:
         yield
