@@ -12,6 +12,7 @@ import msgspec
 from leanlab import events, pending
 from leanlab.evaluator import Outcome, Rejected, take
 from leanlab.evaluator.intake import adopt, sweep, unrecorded
+from leanlab.files import write_whole
 from leanlab.memory import recall
 from leanlab.pending import Pending
 from leanlab.records import RoleTurn, Seconds, Trial, Verdict
@@ -200,10 +201,7 @@ class Loop:
             prompt_sha256=turn.prompt_sha256,
         )
         whole = self._bench.append(record)
-        note = self._lab.note_file(role)
-        unfinished = note.with_suffix(".part")
-        unfinished.write_text(turn.reply.text.rstrip() + "\n", encoding="utf-8")
-        unfinished.replace(note)
+        write_whole(self._lab.note_file(role), f"{turn.reply.text.rstrip()}\n".encode())
         assert isinstance(whole, RoleTurn)
         self._emit(events.Noted(record=whole))
 

@@ -249,7 +249,10 @@ def test_a_seal_is_there_whole_or_not_at_all(make_lab: MakeLab) -> None:
 
 def test_an_unfinished_file_of_a_killed_run_is_removed_by_the_next(make_lab: MakeLab) -> None:
     lab = make_lab()
-    (lab / "experiments" / ".0007_idea.py.part").write_text("def f(")
+    (lab / ".leanlab").mkdir()
+    left = [".Critic_Feedback.md.part", "experiments/.0007_idea.py.part"]
+    for name in (*left, ".leanlab/.pending.json.part"):
+        (lab / name).write_text("def f(")
     run = command(lab, "-n", "1", "--backend", script(lab, WEAK))
     assert subprocess.run(run, capture_output=True).returncode == 0
-    assert not list((lab / "experiments").glob(".*.part"))
+    assert not list(lab.rglob("*.part"))

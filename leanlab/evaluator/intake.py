@@ -71,9 +71,11 @@ def unrecorded(lab: Lab, last_number: int) -> list[Path]:
 
 
 def sweep(lab: Lab) -> None:
-    """Remove what a run that was killed left of a file it was writing."""
-    for path in lab.experiments.glob(".*.part"):
-        path.unlink(missing_ok=True)
+    """Remove what a run that was killed left of files it was writing."""
+    for folder in (lab.home, lab.experiments, lab.state):
+        for path in folder.glob(".*.part"):
+            if path.is_file():
+                path.unlink()
 
 
 def adopt(path: Path) -> tuple[Taken, int]:
