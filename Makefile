@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench attack clean
+.PHONY: demo test lint docs bench attack chaos fuzz clean
 
 # From a fresh clone to a found rule: no key, no model, no network but for the installation.
 demo: $(VENV)/.installed
@@ -42,6 +42,14 @@ bench: $(VENV)/.installed-dev
 # Plays every attack against labs/parity, at tiers A and B, and writes the table of docs/trust.md.
 attack: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_attacks.py
+
+# A thousand runs, each killed or starved at a random moment; about half an hour.
+chaos: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.chaos --rounds 1000
+
+# Fifty times the examples of the test run, other ones every time.
+fuzz: $(VENV)/.installed-dev
+	LEANLAB_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
 
 clean:
 	rm -rf $(VENV) build dist

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 EVAL_CMD = "python evaluation.py {file}"
 VALIDATE_CMD = "python validate.py {file}"
 
+_MOST = 1_000_000
+"""Of limits and memory: no machine takes a number without end, and 11 days are long enough."""
+
 Direction = Literal["maximize", "minimize"]
 
 
@@ -182,6 +185,9 @@ def _check(config: LabConfig, where: str) -> None:
     for key, value, least in at_least:
         if not value >= least or math.isinf(value):
             raise ConfigError(f"{where}: {key!r} is {value}; it must be at least {least:g}.")
+    for key, value, _ in at_least:
+        if key.startswith(("limits.", "memory.")) and value > _MOST:
+            raise ConfigError(f"{where}: {key!r} is {value}; it must be at most {_MOST:,}.")
     if not config.name.strip() or not config.objective.metric.strip():
         raise ConfigError(f"{where}: 'name' and 'objective.metric' must not be empty.")
     for key in ("experiments_dir", "results_file"):
@@ -198,5 +204,11 @@ def _check(config: LabConfig, where: str) -> None:
 
 def _check_inside(entry: str, key: str, where: str) -> None:
     path = PurePosixPath(entry)
-    if not entry or path.is_absolute() or ".." in path.parts or path == PurePosixPath("."):
+    if (
+        not entry
+        or "\0" in entry
+        or path.is_absolute()
+        or ".." in path.parts
+        or path == PurePosixPath(".")
+    ):
         raise ConfigError(f"{where}: {key!r} names {entry!r}; name a path inside the lab.")

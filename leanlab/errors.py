@@ -31,6 +31,10 @@ class EvaluatorError(LeanlabError):
     """The lab's own evaluation cannot run; no experiment is to blame."""
 
 
+class Disturbed(EvaluatorError):
+    """A process that an evaluation needs was ended from outside; evaluating again may work."""
+
+
 class ConfinementUnavailable(LeanlabError):
     """This machine cannot confine a candidate as asked."""
 

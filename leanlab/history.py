@@ -94,7 +94,7 @@ class History:
     def _note_duplicate(self, record: Trial) -> None:
         if record.experiment_sha256 is None:
             return
-        key = int(record.experiment_sha256[:15], 16)
+        key = hash(record.experiment_sha256)
         self.duplicates += key in self._tried
         self._tried.add(key)
 

@@ -15,6 +15,7 @@ import msgspec
 
 from leanlab import config as configuration
 from leanlab.errors import ConfigError, LabError
+from leanlab.files import write_whole
 from leanlab.resources import SHIPPED_LABS
 
 if TYPE_CHECKING:
@@ -254,4 +255,4 @@ def make_home(lab: Lab) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     marker = lab.home / VARIANT_FILE
     if lab.is_variant and not marker.exists():
-        marker.write_bytes(msgspec.json.encode(lab.changed) + b"\n")
+        write_whole(marker, msgspec.json.encode(lab.changed) + b"\n")

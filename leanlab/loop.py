@@ -11,7 +11,8 @@ import msgspec
 
 from leanlab import events, pending
 from leanlab.evaluator import Outcome, Rejected, take
-from leanlab.evaluator.intake import adopt, unrecorded
+from leanlab.evaluator.intake import adopt, sweep, unrecorded
+from leanlab.files import write_whole
 from leanlab.memory import recall
 from leanlab.pending import Pending
 from leanlab.records import RoleTurn, Seconds, Trial, Verdict
@@ -57,6 +58,7 @@ class Loop:
     async def run(self, trials: int) -> End:
         """Finish what an earlier run left, then run so many trials or until a reason to stop."""
         self._stop_file.unlink(missing_ok=True)
+        sweep(self._lab)
         for path in unrecorded(self._lab, self._history.last_number):
             await self._resume(path)
         for left in range(trials, 0, -1):
@@ -199,10 +201,7 @@ class Loop:
             prompt_sha256=turn.prompt_sha256,
         )
         whole = self._bench.append(record)
-        note = self._lab.note_file(role)
-        unfinished = note.with_suffix(".part")
-        unfinished.write_text(turn.reply.text.rstrip() + "\n", encoding="utf-8")
-        unfinished.replace(note)
+        write_whole(self._lab.note_file(role), f"{turn.reply.text.rstrip()}\n".encode())
         assert isinstance(whole, RoleTurn)
         self._emit(events.Noted(record=whole))
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from leanlab.files import write_whole
+
 if TYPE_CHECKING:
     from leanlab.lab import Lab
 
@@ -35,10 +37,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save(lab: Lab, pending: Pending) -> None:
-    path = lab.state / "pending.json"
-    unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(msgspec.json.encode(pending))
-    unfinished.replace(path)
+    write_whole(lab.state / "pending.json", msgspec.json.encode(pending))
 
 
 def load(lab: Lab, trial: int) -> Pending | None:

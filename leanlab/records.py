@@ -179,16 +179,17 @@ def clean_metrics(raw: Any, metric: str) -> dict[str, float]:
         )
     metrics: dict[str, float] = {}
     for name, value in raw.items():
-        if not isinstance(name, str):
+        if not isinstance(name, str) or _is_no_text(name):
             raise ValueError(f"a metric is named {name!r}. Name metrics with strings.")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(
                 f"metric {name!r} is {type(value).__name__} {str(value)[:40]!r}. "
                 "Return a plain number."
             )
-        if not math.isfinite(value):
-            raise ValueError(f"metric {name!r} is {value}. Return a finite number.")
-        metrics[name] = float(value)
+        number = _as_float(value)
+        if not math.isfinite(number):
+            raise ValueError(f"metric {name!r} is {number}. Return a finite number.")
+        metrics[name] = number
     if metric not in metrics:
         found = ", ".join(metrics) or "no metric"
         raise ValueError(
@@ -196,3 +197,16 @@ def clean_metrics(raw: Any, metric: str) -> dict[str, float]:
             "Return it, or change objective.metric in lab.json."
         )
     return metrics
+
+
+def _as_float(value: float) -> float:
+    """As the ledger would hold it: an integer beyond every float is infinite there."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _is_no_text(name: str) -> bool:
+    """Tell whether it holds half a surrogate pair, which no file can."""
+    return any("\ud800" <= char <= "\udfff" for char in name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leanlab.errors import LabError, SealBroken
+from leanlab.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ def write_seal(lab: Lab, hasher: Hasher | None = None) -> Seal:
     if "evaluation.py" not in seal.files:
         raise LabError(f"{lab.folder}/lab.json does not freeze evaluation.py. Add it to 'frozen'.")
     raw = msgspec.json.format(msgspec.json.encode(seal, order="sorted"), indent=2)
-    lab.seal_file.write_bytes(raw + b"\n")
+    write_whole(lab.seal_file, raw + b"\n")
     return seal
 
 

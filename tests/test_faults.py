@@ -59,6 +59,11 @@ BASE = {"name": "x", "objective": {"metric": "m"}}
         ({"name": 3}, "Expected `str`, got `int` under 'name'"),
         ({"critic_every": True}, "got `bool` under 'critic_every'"),
         ({"critic_every": -1}, "'critic_every' is -1; it must be at least 0"),
+        (
+            {"limits": {"memory_mb": 10**12}},
+            "'limits.memory_mb' is 1000000000000; it must be",
+        ),
+        ({"results_file": "a\0b"}, "name a path inside the lab"),
         ({"repeats": 0}, "'repeats' is 0; it must be at least 1"),
         ({"limits": {"seconds": 0}}, "'limits.seconds' is 0"),
         ({"objective": {"metric": "m", "direction": "up"}}, "Invalid enum value 'up'"),
@@ -100,6 +105,10 @@ def test_the_shortest_lab_json_is_enough() -> None:
         ("{'accuracy': 1.0, 'other': float('-inf')}", "'other' is -inf"),
         ("{'accuracy': True}", "'accuracy' is bool"),
         ("{'accuracy': '1.0'}", "'accuracy' is str"),
+        ("{'accuracy': 10**400}", "'accuracy' is inf"),
+        ("{'accuracy': 1.0, '\\ud800': 1.0}", "a metric is named '\\ud800'"),
+        ("cases({'a': float('nan')})", "a Verdict that cannot be kept"),
+        ("cases({'a': 'b'})", "a Verdict that cannot be kept"),
         ("{'accuracy': None}", "'accuracy' is NoneType"),
         ("{1: 1.0}", "a metric is named 1"),
         ("None", "returned NoneType, not metrics"),
@@ -111,7 +120,9 @@ def test_the_shortest_lab_json_is_enough() -> None:
     ],
 )
 def test_what_is_no_score_is_a_crashed_trial(make_lab: MakeLab, returns: str, says: str) -> None:
-    lab = make_lab(evaluation=f"def evaluate(candidate, lab):\n    return {returns}\n")
+    imports = "from leanlab import labkit\n\ndef cases(given):\n"
+    imports += "    return labkit.Verdict(metrics={'accuracy': 1.0}, cases=given)\n\n"
+    lab = make_lab(evaluation=f"{imports}def evaluate(candidate, lab):\n    return {returns}\n")
     backend = ScriptedBackend([WEAK])
     run(lab, backend=backend, trials=2)
     first, second = trials(lab)
@@ -235,7 +246,7 @@ A = "experiments/a.py"
 @pytest.mark.parametrize(
     ("leave", "file", "says"),
     [
-        (nothing, A, "there is no file experiments/a.py"),
+        (nothing, A, "there is no file 'a.py' in experiments/"),
         (nothing, None, "no experiment was named"),
         (link, A, "must be a plain file"),
         (hard_link, A, "link or a special file"),

@@ -16,22 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from leanlab.ledger import Ledger
-from leanlab.records import Trial
-
 from .conftest import GOOD, WEAK, MakeLab
+from .processes import command, descendants, gone, parts, script, trials, wait_for
 
 SLEEPS = "import time\n\ndef f(x):\n    time.sleep(60)\n    return 0\n"
-
-
-def command(lab: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "leanlab", "run", "--lab", str(lab), *arguments]
-
-
-def script(lab: Path, *steps: object) -> str:
-    path = lab.parent / "steps.json"
-    path.write_text(json.dumps(steps))
-    return f"scripted:{path}"
 
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -52,49 +40,6 @@ def start() -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-def wait_for(what: str, process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if what in line:
-            return
-    raise AssertionError(f"the run ended without saying {what!r}")
-
-
-def trials(lab: Path) -> list[Trial]:
-    return [r for r in Ledger(lab / "results.jsonl").read() if isinstance(r, Trial)]
-
-
-def descendants(pid: int) -> set[int]:
-    found: set[int] = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(fields[1]) == pid:
-                found |= {int(entry.name)} | descendants(int(entry.name))
-    return found
-
-
-def gone(pids: set[int], seconds: float = 3.0) -> bool:
-    """Tell whether all of them end in time; a zombie that nobody reaps has ended."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        alive = [pid for pid in pids if _runs(pid)]
-        if not alive:
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def wait_until_evaluating(lab: Path, process: subprocess.Popen[str]) -> set[int]:
@@ -244,3 +189,70 @@ def test_a_clock_that_jumps_disturbs_nothing(make_lab: MakeLab) -> None:
         os.utime(path, (0, 4_000_000_000))
     subprocess.run(command(lab, "-n", "1", "--backend", backend), check=True, capture_output=True)
     assert [record.trial for record in trials(lab)] == [1, 2]
+
+
+SLOW = "import time\n\ndef f(x):\n    time.sleep(0.1)\n    return 1\n"
+
+
+@pytest.mark.parametrize("victim", ["evaluator", "zygote", "supervisor"])
+def test_an_experiment_whose_evaluator_is_killed_is_evaluated_again(
+    make_lab: MakeLab, start: Start, victim: str
+) -> None:
+    lab = make_lab()
+    process = start(lab, "-n", "2", "--backend", script(lab, SLOW))
+    wait_until_evaluating(lab, process)
+    for pid in parts(process.pid)[victim]:
+        os.kill(pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    assert [record.status for record in trials(lab)] == ["scored", "scored"]
+
+
+@pytest.mark.parametrize("victim", ["evaluator", "zygote", "supervisor", "worker"])
+def test_an_evaluator_killed_between_trials_costs_nothing(
+    make_lab: MakeLab, start: Start, victim: str
+) -> None:
+    failure = {"kind": "overloaded", "message": "busy", "retryable": True}
+    lab = make_lab()
+    steps = [WEAK, {"failure": failure}, WEAK]
+    process = start(lab, "-n", "2", "--backend", script(lab, *steps))
+    wait_for("waiting 1 s: busy", process)
+    for pid in parts(process.pid)[victim]:
+        os.kill(pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    assert [record.status for record in trials(lab)] == ["scored", "scored"]
+
+
+def test_an_evaluator_that_dies_twice_is_a_crashed_trial(make_lab: MakeLab) -> None:
+    ends = "import os\n\n\ndef evaluate(candidate, lab):\n    os.kill(os.getpid(), 9)\n"
+    lab = make_lab(evaluation=ends)
+    once = command(lab, "-n", "1", "--backend", script(lab, WEAK))
+    assert subprocess.run(once, capture_output=True).returncode == 0
+    (record,) = trials(lab)
+    assert record.status == "crashed"
+    assert record.error is not None
+    assert (
+        "ended twice in evaluate() in evaluation.py: it was ended by SIGKILL" in record.error.text
+    )
+
+
+def test_a_seal_is_there_whole_or_not_at_all(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    seal = "from leanlab.lab import open_lab; from leanlab.seal import write_seal; "
+    seal += f"write_seal(open_lab({str(lab)!r}))"
+    no_room = ["sh", "-c", 'ulimit -f 0; exec "$0" -c "$1"', sys.executable, seal]
+    assert subprocess.run(no_room, capture_output=True).returncode != 0
+    assert not (lab / "lab.lock").exists()
+    assert not list(lab.glob(".*.part"))
+
+
+def test_an_unfinished_file_of_a_killed_run_is_removed_by_the_next(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    (lab / ".leanlab").mkdir()
+    left = [".Critic_Feedback.md.part", "experiments/.0007_idea.py.part"]
+    for name in (*left, ".leanlab/.pending.json.part"):
+        (lab / name).write_text("def f(")
+    run = command(lab, "-n", "1", "--backend", script(lab, WEAK))
+    assert subprocess.run(run, capture_output=True).returncode == 0
+    assert not list(lab.rglob("*.part"))

@@ -14,7 +14,7 @@ import msgspec
 
 from leanlab.child import wire
 from leanlab.config import Limits
-from leanlab.errors import LeanlabError
+from leanlab.errors import Disturbed, LeanlabError
 from leanlab.labkit.scoring import score
 from leanlab.labkit.view import Lab
 from leanlab.records import Verdict
@@ -146,5 +146,8 @@ def main() -> None:
             answer(Answer(confinement=sandbox.confinement))
             for line in lines:
                 answer(host.answer(msgspec.json.decode(line, type=Order)))
+    except Disturbed as error:
+        # No answer: the loop starts another evaluator, with a sandbox that is whole.
+        sys.exit(str(error))
     except LeanlabError as error:
         answer(Answer(fatal=str(error)))

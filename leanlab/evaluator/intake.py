@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from leanlab.files import write_whole
+
 if TYPE_CHECKING:
     from leanlab.lab import Lab
 
@@ -46,7 +48,7 @@ def take(
     if "\0" in source:
         raise Rejected(f"{path.name} holds a NUL character. Write plain Python source.")
     target = lab.experiments / f"{number:04d}_{_slug(path.stem)}.py"
-    _write(target, content)
+    write_whole(target, content)
     if replaces is not None and replaces.path != target:
         replaces.path.unlink(missing_ok=True)
     return Taken(path=target, sha256=hashlib.sha256(content).hexdigest())
@@ -66,6 +68,14 @@ def unrecorded(lab: Lab, last_number: int) -> list[Path]:
                 found = entry.stat(follow_symlinks=False).st_mtime_ns, Path(entry.path)
                 newest[number] = max(found, newest.get(number, found))
     return [newest[number][1] for number in sorted(newest)]
+
+
+def sweep(lab: Lab) -> None:
+    """Remove what a run that was killed left of files it was writing."""
+    for folder in (lab.home, lab.experiments, lab.state):
+        for path in folder.glob(".*.part"):
+            if path.is_file():
+                path.unlink()
 
 
 def adopt(path: Path) -> tuple[Taken, int]:
@@ -112,7 +122,9 @@ def _read(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise Rejected(f"there is no file experiments/{path.name}. Write it first.") from error
+        raise Rejected(
+            f"there is no file {path.name[:100]!r} in experiments/. Write it first."
+        ) from error
     except (OSError, ValueError) as error:
         raise Rejected(f"{path.name[:100]!r} cannot be opened: it must be a plain file.") from error
     found = os.fstat(descriptor)
@@ -132,18 +144,3 @@ def _read(path: Path) -> bytes:
 def _slug(stem: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "_", re.sub(r"^\d+_", "", stem.lower())).strip("_")
     return words[:40].rstrip("_") or "experiment"
-
-
-def _write(target: Path, content: bytes) -> None:
-    """Write by renaming, so that a reader finds all of it or nothing."""
-    unfinished = target.with_name(f".{target.name}.part")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

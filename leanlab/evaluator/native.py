@@ -60,7 +60,7 @@ class NativeRules:
         """Return why the experiment breaks the contract, or None."""
         order = Order(do="validate", path=str(experiment))
         try:
-            answer = await self._warm.order(order, self._patience)
+            answer = await self._warm.order_again(order, self._patience)
         except TimeoutError:
             return self._ended("validate() in validate.py")
         except ChildDied as died:
@@ -72,7 +72,7 @@ class NativeRules:
     async def evaluate(self, experiment: Path, seed: int) -> Verdict:
         order = Order(do="evaluate", path=str(experiment), seed=seed)
         try:
-            answer = await self._warm.order(order, self._patience)
+            answer = await self._warm.order_again(order, self._patience)
         except TimeoutError:
             return self._ended("evaluate() in evaluation.py")
         except ChildDied as died:
@@ -92,5 +92,7 @@ class NativeRules:
 
 
 def _died(what: str, died: ChildDied) -> Verdict:
-    text = f"the evaluator's process ended in {what}: {died}. Its log is .leanlab/evaluator.log."
+    text = (
+        f"the evaluator's process ended twice in {what}: {died}. Its log is .leanlab/evaluator.log."
+    )
     return Verdict.failed("crashed", "evaluation", text)

@@ -47,12 +47,21 @@ class WarmEvaluator:
             raise EvaluatorError(answer.fatal)
         return answer
 
+    async def order_again(self, order: Order, seconds: float) -> Answer:
+        """Like order, but once more where the process ended: that may be nobody's fault here."""
+        try:
+            return await self.order(order, seconds)
+        except ChildDied:
+            return await self.order(order, seconds)
+
     async def _ensure_started(self) -> None:
         if self._child.is_alive:
             return
-        await self._child.start()
         try:
-            line = await self._child.ask(self._setup(), _START_SECONDS)
+            try:
+                line = await self._introduce()
+            except ChildDied:
+                line = await self._introduce()
         except TimeoutError:
             raise EvaluatorError(
                 f"{self._lab.folder}/evaluation.py took over {_START_SECONDS:.0f} s to load. "
@@ -68,6 +77,10 @@ class WarmEvaluator:
             await self._child.kill()
             raise EvaluatorError(answer.fatal)
         self._confinement = answer.confinement
+
+    async def _introduce(self) -> bytes:
+        await self._child.start()
+        return await self._child.ask(self._setup(), _START_SECONDS)
 
     def _setup(self) -> Setup:
         lab = self._lab

@@ -6,7 +6,9 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from leanlab.errors import CandidateFailed
+import msgspec
+
+from leanlab.errors import CandidateFailed, Disturbed
 from leanlab.labkit.candidate import Candidate
 from leanlab.records import Verdict, clean_metrics
 
@@ -35,7 +37,7 @@ def score(
 
     A candidate's fault carries what it printed on public inputs. A fault of evaluate itself
     goes to standard error whole, for the lab's author, and to the verdict by name only: its
-    words may hold labels.
+    words may hold labels. Raises Disturbed when neither is at fault.
     """
     with Candidate(
         sandbox, experiment.read_bytes(), experiment.name, limits, seed=lab.seed
@@ -45,6 +47,8 @@ def score(
         except CandidateFailed as failure:
             text = "\n".join(part for part in (failure.text, failure.log.strip()) if part)
             return Verdict.failed(failure.status, failure.category, text[-_MAX_TEXT:])  # type: ignore[arg-type]
+        except Disturbed:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the lab's code may raise anything
             traceback.print_exc(file=sys.stderr)
             return Verdict.failed(
@@ -57,15 +61,15 @@ def score(
 
 def _verdict(returned: Any, metric: str) -> Verdict:
     verdict = returned if isinstance(returned, Verdict) else Verdict(metrics=returned)
-    if verdict.status != "scored":
-        return verdict
+    if verdict.status == "scored":
+        try:
+            metrics = clean_metrics(verdict.metrics, metric)
+        except ValueError as problem:
+            return Verdict.failed("crashed", "evaluation", str(problem))
+        verdict = msgspec.structs.replace(verdict, metrics=metrics, error=None)
     try:
-        metrics = clean_metrics(verdict.metrics, metric)
-    except ValueError as problem:
-        return Verdict.failed("crashed", "evaluation", str(problem))
-    return Verdict(
-        metrics=metrics,
-        cases=verdict.cases,
-        feedback=verdict.feedback,
-        artifacts=verdict.artifacts,
-    )
+        # Nothing has checked the other fields, and the ledger takes them as they are declared.
+        return msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as problem:
+        text = f"evaluate() returned a Verdict that cannot be kept: {problem}."
+        return Verdict.failed("crashed", "evaluation", text)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from leanlab.errors import EvaluatorError
+from leanlab.errors import Disturbed
 from leanlab.sandbox import wire
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Channel:
             socket.send_fds(control, [job], theirs)
         except OSError as error:
             self._release()
-            raise EvaluatorError(
+            raise Disturbed(
                 "the process that candidates are forked from is gone. Start the evaluation again."
             ) from error
         finally:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from leanlab.errors import CandidateFailed, ConfinementUnavailable, EvaluatorError
+from leanlab.errors import CandidateFailed, ConfinementUnavailable, Disturbed
 from leanlab.sandbox import wire
 from leanlab.sandbox.channel import Channel, Usage
 from leanlab.sandbox.packing import pack
@@ -189,12 +189,13 @@ class Process:
         usage = self.usage
         if isinstance(error, TimeoutError) or (usage and usage.reason == "timed out"):
             return _failure("timed out", f"no answer in {self._limits.seconds:g} s")
-        if not self._greeted:
-            why = self.log.decode("utf-8", "replace") or "it ended before it began"
+        if not self._greeted and self.log:
+            why = self.log.decode("utf-8", "replace")
             return ConfinementUnavailable(f"a candidate's process could not be confined: {why}")
-        if usage is None:
-            return EvaluatorError(
-                "the process that watches a candidate was ended from outside. "
+        # A worker says why it cannot be confined, and runs nothing of the candidate before that.
+        if usage is None or not self._greeted:
+            return Disturbed(
+                "a candidate's process, or the one that watches it, was ended from outside. "
                 "Start the evaluation again."
             )
         if not ended:

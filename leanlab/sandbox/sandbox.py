@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leanlab.errors import ConfinementUnavailable, EvaluatorError
+from leanlab.errors import ConfinementUnavailable, Disturbed, EvaluatorError
 from leanlab.sandbox import wire
 from leanlab.sandbox.confinement import Confinement, Found, tier_of
 from leanlab.sandbox.process import Process
@@ -131,6 +132,11 @@ class Sandbox:
                 raise _refusal(report)
         self._control.close()
         code = self._zygote.wait()
+        if code == -signal.SIGKILL:
+            raise Disturbed(
+                "the process that candidates are forked from was ended from outside at its start. "
+                "Start the evaluation again."
+            )
         raise EvaluatorError(
             f"the process that candidates are forked from ended at its start (status {code}): "
             f"{sys.executable} cannot run leanlab.sandbox, or a module in imports crashes."
