@@ -83,6 +83,16 @@ def test_a_researcher_that_fails_costs_a_trial_and_no_more(
     assert second.status == "scored"
 
 
+def test_a_researcher_that_is_killed_once_is_asked_again(make_lab: MakeLab) -> None:
+    lab = make_lab(researcher="researcher:Mine")
+    once = f"""if not os.path.exists({str(lab / "seen")!r}):
+            open({str(lab / "seen")!r}, "w").close()
+            os.kill(os.getpid(), 9)"""
+    run(own(lab, once), trials=1)
+    assert [record.status for record in trials(lab)] == ["scored"]
+    assert (lab / "seen").exists()
+
+
 @pytest.mark.parametrize("name", ["researcher:Other", "no.such.module:Mine", "researcher"])
 def test_a_researcher_that_cannot_be_loaded_stops_the_run(make_lab: MakeLab, name: str) -> None:
     lab = own(make_lab(researcher=name))

@@ -33,14 +33,23 @@ class OfflineBackend:
         self._child = Child("leanlab.backends.researcher_host", environment=environment, log=None)
 
     async def ask(self, request: Request) -> Result:
+        turn = Turn(role=request.role, brief=request.brief)
         try:
-            if not self._child.is_alive:
-                await self._start()
-            line = await self._child.ask(Turn(role=request.role, brief=request.brief))
+            try:
+                line = await self._answer(turn)
+            except ChildDied:
+                # Somebody may have ended it from outside. A proposal hangs on the brief alone, so
+                # a fresh process answers alike; a researcher that ends itself does so again.
+                line = await self._answer(turn)
         except ChildDied as died:
             text = f"the researcher {self.model} ended: {died}.\n{died.last_words[-2000:]}".strip()
             return Result(error=Failure(kind="crash", message=text))
         return msgspec.json.decode(line, type=Result)
+
+    async def _answer(self, turn: Turn) -> bytes:
+        if not self._child.is_alive:
+            await self._start()
+        return await self._child.ask(turn)
 
     async def _start(self) -> None:
         await self._child.start()
