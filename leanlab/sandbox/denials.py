@@ -7,18 +7,25 @@ world they are in, look into other processes, or speak to anything but each othe
 from __future__ import annotations
 
 import errno
-import struct
 from typing import TYPE_CHECKING
 
 from leanlab.sandbox import syscalls
+from leanlab.sandbox.bpf import (
+    ALLOW,
+    ANY_BIT,
+    ARGUMENTS_AT,
+    EQUAL,
+    LOAD,
+    NUMBER_AT,
+    RETURN,
+    line,
+    native_calls_only,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from leanlab.sandbox.syscalls import Architecture
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
-_X32 = 0x40000000
 _NEW_NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _AF_UNIX = 1
@@ -93,45 +100,29 @@ _SOCKET, _SOCKETPAIR = (41, 198), (53, 199)
 def program(table: Architecture) -> bytes:
     """Compile the filter."""
     column = table.column
-    lines = [
-        _line(_LOAD, _ARCHITECTURE_AT),
-        _line(_EQUAL, table.audit, 1, 0),
-        _line(_RETURN, _KILL),
-        _line(_LOAD, _NUMBER_AT),
-        # x32 calls carry the architecture of x86_64 and other meanings.
-        _line(_AT_LEAST, _X32, 0, 1),
-        _line(_RETURN, _KILL),
-    ]
+    lines = native_calls_only(table)
     for row in DENIED.values():
         number = row[column]
         if number is not None:
-            lines += [_line(_EQUAL, number, 0, 1), _refuse(errno.EPERM)]
+            lines += [line(EQUAL, number, 0, 1), refuse(errno.EPERM)]
     # glibc falls back to clone, whose flags a filter can read.
-    lines += [_line(_EQUAL, syscalls.CLONE3[column], 0, 1), _refuse(errno.ENOSYS)]
-    lines += _when(_CLONE[column], _argument(0), _line(_ANY_BIT, _NEW_NAMESPACES, 0, 1))
+    lines += [line(EQUAL, syscalls.CLONE3[column], 0, 1), refuse(errno.ENOSYS)]
+    lines += _when(_CLONE[column], _argument(0), line(ANY_BIT, _NEW_NAMESPACES, 0, 1))
     for call in (_SOCKET, _SOCKETPAIR):
-        lines += _when(call[column], _argument(0), _line(_EQUAL, _AF_UNIX, 1, 0))
+        lines += _when(call[column], _argument(0), line(EQUAL, _AF_UNIX, 1, 0))
     for code in (_TIOCSTI, _TIOCLINUX):
-        lines += _when(syscalls.IOCTL[column], _argument(1), _line(_EQUAL, code, 0, 1))
+        lines += _when(syscalls.IOCTL[column], _argument(1), line(EQUAL, code, 0, 1))
     # Limits are its own alone to change, not those of the process that watches over it.
-    lines += _when(syscalls.PRLIMIT[column], _argument(0), _line(_EQUAL, 0, 1, 0))
-    lines.append(_line(_RETURN, _ALLOW))
+    lines += _when(syscalls.PRLIMIT[column], _argument(0), line(EQUAL, 0, 1, 0))
+    lines.append(line(RETURN, ALLOW))
     return b"".join(lines)
 
 
 def _when(number: int, load: bytes, test: bytes) -> list[bytes]:
     """Refuse the call unless test jumps over one line; reload the number for what follows."""
-    body = [load, test, _refuse(errno.EPERM), _line(_LOAD, _NUMBER_AT)]
-    return [_line(_EQUAL, number, 0, len(body)), *body]
+    body = [load, test, refuse(errno.EPERM), line(LOAD, NUMBER_AT)]
+    return [line(EQUAL, number, 0, len(body)), *body]
 
 
 def _argument(index: int) -> bytes:
-    return _line(_LOAD, _ARGUMENTS_AT + 8 * index)
-
-
-def _line(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("HBBI", code, if_true, if_false, value)
-
-
-def _refuse(number: int) -> bytes:
-    return _line(_RETURN, _ERRNO | number)
+    return line(LOAD, ARGUMENTS_AT + 8 * index)
