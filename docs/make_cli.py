@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-import typer
 
 from leanlab.cli import app
+from leanlab.cli.groups import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 def generate() -> str:
     """Return the whole page."""
-    entries = list(_entries(typer.main.get_command(app), "leanlab"))
+    entries = list(_entries(whole(app), "leanlab"))
     links = "\n".join(f"- [{entry.name}](#{entry.name.replace(' ', '-')})" for entry in entries)
     sections = "".join(_section(entry) for entry in entries)
     return f"{HEAD}{links}\n\n{sections}{STATUSES}{ENVIRONMENT}{_variables(entries)}\n"

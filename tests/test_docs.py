@@ -18,19 +18,19 @@ from typing import Any
 
 import msgspec
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from leanlab import config, run
 from leanlab.backends.scripted import Step
 from leanlab.cli import app
+from leanlab.cli.groups import whole
 from leanlab.labkit import Brief
 from leanlab.ledger import Ledger
 from leanlab.records import Trial
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-GROUP: Any = typer.main.get_command(app)
+GROUP: Any = whole(app)
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):

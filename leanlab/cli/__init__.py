@@ -5,15 +5,10 @@ from __future__ import annotations
 import typer
 
 from leanlab.cli import check, listing, rescore, reset, run, seal, show, stop, try_
-from leanlab.cli.shared import version
+from leanlab.cli.groups import Groups
+from leanlab.cli.shared import PLAIN, version
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = typer.Typer(cls=Groups, **PLAIN)
 app.callback()(version)
 app.command("run")(run.run)
 app.command("check")(check.check)

@@ -19,12 +19,24 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 EXPECTED, INTERRUPTED = 2, 130
+PLAIN: dict[str, Any] = {
+    "add_completion": False,
+    "no_args_is_help": True,
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+"""How every typer application of the command line is made."""
 
 
 def option(name: str, *more: str, help: str, **rest: Any) -> Any:  # noqa: A002 - typer's own word
     """An option that LEANLAB_<NAME> sets too."""
-    variable = "LEANLAB_" + name.removeprefix("--").replace("-", "_").upper()
-    return typer.Option(name, *more, help=help, envvar=variable, show_envvar=False, **rest)
+    return typer.Option(name, *more, help=help, envvar=variable(name), show_envvar=False, **rest)
+
+
+def variable(name: str) -> str:
+    """Return what sets an option that is not given: LEANLAB_MAX_USD for --max-usd."""
+    return "LEANLAB_" + name.removeprefix("--").replace("-", "_").upper()
 
 
 LabArgument = Annotated[
