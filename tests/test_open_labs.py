@@ -22,7 +22,7 @@ from leanlab.errors import ConfinementUnavailable, EvaluatorError
 from leanlab.ledger import Ledger
 from leanlab.records import Trial
 from leanlab.sandbox import commands
-from leanlab.sandbox.openprofile import PROCESSES
+from leanlab.sandbox.enclosure import PROCESSES
 
 from .conftest import MakeLab
 

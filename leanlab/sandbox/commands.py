@@ -191,7 +191,7 @@ class Commands:
         return {
             "command": [program, *command[1:]],
             "environment": command_environment(self._folder) | {"TMPDIR": "/tmp"},  # noqa: S108
-            "lab": str(self._folder),
+            "folder": str(self._folder),
             "left_out": self._left_out,
             "experiments": self._experiments,
             "experiment": str(experiment),
