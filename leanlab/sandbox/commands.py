@@ -16,6 +16,7 @@ from leanlab.child import minimal_environment
 from leanlab.errors import ConfinementUnavailable, EvaluatorError
 from leanlab.sandbox import surroundings
 from leanlab.sandbox.confinement import Found, tier_of
+from leanlab.sandbox.helper import Ready, last_word, starting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,23 +29,6 @@ HOME = ".home"
 
 _MARKS = ("pyproject.toml", ".git", "requirements.txt")
 _SETUP_SECONDS = 120.0
-_START = """
-import sys, types
-package = sys.modules["leanlab"] = types.ModuleType("leanlab")
-package.__path__ = [sys.argv[1]]
-from leanlab.sandbox.openprofile import main
-main()
-"""
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """The helper's report; nothing of the lab can write it."""
-
-    landlock: int = 0
-    failed: str = ""
-    """Why nothing was run; empty when the command was."""
-    start: bool = False
-    """Whether it is the command itself that could not be started."""
 
 
 class Commands:
@@ -106,8 +90,7 @@ class Commands:
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-s", "-S", "-c", _START,
-                str(Path(__file__).resolve().parents[1]), str(os.getpid()), str(writing),
+                *starting("openprofile"), str(os.getpid()), str(writing),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -123,9 +106,8 @@ class Commands:
             os.close(writing)
         try:
             async with asyncio.timeout(_SETUP_SECONDS):
-                lines = await self._introduce(process, reading, self._plan(command, experiment))
-            reports = [msgspec.json.decode(line, type=Ready) for line in lines.splitlines()]
-            self._require(command, reports)
+                report = await self._introduce(process, reading, self._plan(command, experiment))
+            self._require(command, last_word(report))
         except TimeoutError as error:
             await self._drop(process)
             raise EvaluatorError(
@@ -158,8 +140,7 @@ class Commands:
         finally:
             transport.close()
 
-    def _require(self, command: list[str], reports: list[Ready]) -> None:
-        last = reports[-1] if reports else Ready(failed="its helper ended at its start")
+    def _require(self, command: list[str], last: Ready) -> None:
         if last.start:
             raise EvaluatorError(
                 f"{command[0]} cannot be started in confinement: {last.failed}. It must lie in the "
