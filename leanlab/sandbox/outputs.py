@@ -43,14 +43,19 @@ class Outputs:
             raise Unusable(
                 "bad output", f"output/{name} is no plain file that can be read"
             ) from error
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-                raise Unusable("bad output", f"output/{name} is a link or a special file")
-            if found.st_size > self._size:
-                # It is sparse: what it seems to hold is not there.
-                raise Unusable("too much output", f"output/{name} has over {self._size:,} bytes")
-            return file.read()
+        try:
+            self._require_plain(name, os.fstat(descriptor))
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
+
+    def _require_plain(self, name: str, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise Unusable("bad output", f"output/{name} is a link or a special file")
+        if found.st_size > self._size:
+            # It is sparse: what it seems to hold is not there.
+            raise Unusable("too much output", f"output/{name} has over {self._size:,} bytes")
 
     def _open(self, name: str) -> int:
         """Go down part by part, because a link in the middle would be followed otherwise."""

@@ -11,7 +11,7 @@ _LINE = re.compile(rb"progress:[ \t]*([01]?\.?\d{0,17})(?:[ \t]+(.*))?")
 _LONGEST = 400
 """Bytes of a line; a longer one is no progress."""
 _WORDS = 100
-_APART = 0.25
+_APART = 0.5
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class ProgressLines:
     """Finds lines such as `progress: 0.4 epoch 2` in what a job prints.
 
-    One is given at most every quarter of a second; those in between are dropped.
+    One is given at most every half second; those in between are dropped.
     """
 
     def __init__(self) -> None:
