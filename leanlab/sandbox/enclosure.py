@@ -79,6 +79,9 @@ def run(plan: Plan, report: int, begin: Callable[[], Callable[[str], None]]) -> 
     for stream in (1, 2):
         os.dup2(nothing, stream)
     _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        # Nothing inside can end init: it was done from outside, and is told apart by a signal.
+        os.kill(os.getpid(), signal.SIGKILL)
     os._exit(_code(status))
 
 

@@ -97,7 +97,7 @@ class Job:
             continue
         if usage.exit_code < 0 and ended:
             raise Disturbed(
-                "the process that watches over a job was ended from outside. "
+                "a job, or the process that watches over it, was ended from outside. "
                 "Start the evaluation again."
             )
         return msgspec.structs.replace(usage, reason="ended" if ended else "timed out")
