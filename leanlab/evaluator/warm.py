@@ -51,16 +51,13 @@ class WarmEvaluator:
         await self._ensure_started()
 
         def is_progress(line: bytes) -> bool:
-            said = (
-                msgspec.json.decode(line, type=Answer).progress if b'"progress"' in line else None
-            )
+            said = msgspec.json.decode(line, type=Answer).progress
             if said is not None:
                 on_progress(said)
             return said is not None
 
-        answer = msgspec.json.decode(
-            await self._child.ask(order, seconds, is_progress), type=Answer
-        )
+        line = await self._child.ask(order, seconds, is_progress)
+        answer = msgspec.json.decode(line, type=Answer)
         if answer.fatal is not None:
             raise EvaluatorError(answer.fatal)
         return answer

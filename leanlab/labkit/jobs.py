@@ -77,12 +77,8 @@ def finished(
     _require_in_time(usage, limits)
     try:
         job.outputs.require_space()
-    except Unusable as problem:
-        raise _failure(problem.category, str(problem)) from problem
-    if usage.exit_code and not any_exit:
-        how = f"ended with exit status {usage.exit_code}" if public else "failed"
-        raise _failure("exit status", f"the job's command {how}")
-    try:
+        if not any_exit:
+            _require_success(usage, public=public)
         values = {
             name: _decoded(name, job.outputs.read(name), declared, public=public)
             for name, declared in outputs.items()
@@ -107,6 +103,12 @@ def _require_in_time(usage: Usage, limits: Limits) -> None:
     if usage.cpu_seconds >= min(limits.cpu_seconds, nearly):
         text = f"the job used {usage.cpu_seconds:.1f} s of CPU, of {limits.cpu_seconds:g} s"
         raise _failure("out of cpu time", text)
+
+
+def _require_success(usage: Usage, *, public: bool) -> None:
+    if usage.exit_code:
+        how = f"ended with exit status {usage.exit_code}" if public else "failed"
+        raise _failure("exit status", f"the job's command {how}")
 
 
 def _decoded(name: str, data: bytes, declared: Any, *, public: bool) -> Any:

@@ -157,7 +157,13 @@ def helper_and_init(pids: set[int]) -> tuple[int, int]:
 
 def until_at_work(process: subprocess.Popen[bytes], tag: str) -> set[int]:
     """Wait for what the job starts; return all that the run has started."""
-    assert soon(lambda: bool(of_kind(tag.encode(), descendants(process.pid))))
+
+    def is_at_work() -> bool:
+        pids = descendants(process.pid)
+        # A process has its parent's command until it has one of its own.
+        return len(of_kind(b"jobprofile", pids)) == 2 and bool(of_kind(tag.encode(), pids))
+
+    assert soon(is_at_work)
     return descendants(process.pid)
 
 
