@@ -61,6 +61,15 @@ class Evaluating(Event, frozen=True, kw_only=True, tag="evaluating"):
     file: str
 
 
+class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
+    """A job that the evaluation runs says how far it is; at most two a second."""
+
+    file: str
+    fraction: float
+    text: str
+    """Its own words, printable and short; empty on hidden inputs."""
+
+
 class SentBack(Event, frozen=True, kw_only=True, tag="sent_back"):
     """The experiment had no score; the message went back to the Worker."""
 
@@ -107,7 +116,7 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
 
 
 AnyEvent = (
-    RunStarted | TrialStarted | TurnStarted | Evaluating | SentBack | Recorded | Noted
+    RunStarted | TrialStarted | TurnStarted | Evaluating | Progressed | SentBack | Recorded | Noted
     | Paused | Notice | RunEnded
 )  # fmt: skip
 

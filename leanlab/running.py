@@ -102,9 +102,9 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     chosen = policy.make(options.policy or config.policy, config)
     answering, words = choose_backends(lab, options.backend, given)
     trials = config.budget.trials if options.trials is None else options.trials
+    emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
     try:
         async with _bench(lab, options, emit) as bench:
-            emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
             roles = Roles(
                 lab, answering, bench.workspace, Prompts(lab), seed=options.seed, emit=emit
             )

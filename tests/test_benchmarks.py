@@ -53,6 +53,11 @@ def test_confinement_adds_less_than_a_few_starts_of_python() -> None:
     assert added < 3 * median(python_seconds("pass"))
 
 
+def test_a_job_adds_less_than_a_few_starts_of_python() -> None:
+    ratios = [job / bare for bare, job in candidates.job_seconds_in_pairs(pairs=9)]
+    assert median(ratios) < 10
+
+
 def test_imports_are_paid_once_and_not_by_each_evaluation() -> None:
     rate = median(candidates.evaluations_a_second(streams=3, each=5))
     assert 1 / rate < median(python_seconds("import numpy, sympy", runs=3)) / 4

@@ -22,9 +22,10 @@ from leanlab.errors import ConfinementUnavailable, EvaluatorError
 from leanlab.ledger import Ledger
 from leanlab.records import Trial
 from leanlab.sandbox import commands
-from leanlab.sandbox.openprofile import PROCESSES
+from leanlab.sandbox.enclosure import PROCESSES
 
 from .conftest import MakeLab
+from .processes import soon, spawns, tagged
 
 ROOT = Path(__file__).parents[1]
 VALID = "print('VALID')\n"
@@ -368,50 +369,6 @@ def test_editing_ledger_and_rules_changes_the_copy_alone(open_lab: Path) -> None
     assert (open_lab / "results.jsonl").read_bytes().startswith(before)
     assert (open_lab / "evaluation.py").read_text() == OPEN
     assert not [found for found in check(str(open_lab)) if found.mark == "✗"]
-
-
-def tagged(tag: str) -> list[int]:
-    """Processes that live and have the tag among their arguments."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if tag.encode() in words:
-                found.append(int(entry.name))
-    return found
-
-
-def soon(true) -> bool:  # type: ignore[no-untyped-def]
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def spawns(tag: str, then: str) -> str:
-    """Start a child, its child, and one that tries to leave; all sleep."""
-    return f"""
-import os, subprocess, sys, time
-sleep = [sys.executable, "-c", "import time; time.sleep(300)", "{tag}"]
-subprocess.Popen(sleep, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-nested = f"import subprocess; subprocess.run({{sleep!r}})"
-subprocess.Popen([sys.executable, "-c", nested])
-if os.fork() == 0:
-    if os.fork() == 0:
-        try:
-            os.setsid()
-        except OSError:
-            pass
-        os.closerange(0, 100)
-        os.execv(sys.executable, sleep)
-    os._exit(0)
-{then}
-"""
 
 
 def test_what_it_leaves_behind_ends_with_the_command(open_lab: Path) -> None:

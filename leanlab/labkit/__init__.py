@@ -1,7 +1,8 @@
 """What labs and families import, and all that they import, of leanlab.
 
-A lab's evaluation.py uses a candidate in one of two ways, `Candidate.call` and
-`Candidate.fit_predict`, and returns metrics. A family's researcher works from a `Brief`.
+A lab's evaluation.py uses a candidate in one of three ways, `Candidate.call`,
+`Candidate.fit_predict` and `Candidate.job`, and returns metrics. A family's researcher
+works from a `Brief`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from leanlab.errors import CandidateFailed, ConfigError
     from leanlab.labkit.byhand import main, main_validate
     from leanlab.labkit.candidate import Bit, Candidate, Replies
+    from leanlab.labkit.jobs import Done
     from leanlab.labkit.researcher import Brief, NothingToPropose, Proposal, Researcher, Row
     from leanlab.labkit.view import Lab
     from leanlab.records import Verdict
@@ -23,6 +25,7 @@ __all__ = [
     "Candidate",
     "CandidateFailed",
     "ConfigError",
+    "Done",
     "Lab",
     "NothingToPropose",
     "Proposal",
@@ -41,6 +44,7 @@ _HOME = {
     **dict.fromkeys(
         ("Brief", "NothingToPropose", "Proposal", "Researcher", "Row"), "leanlab.labkit.researcher"
     ),
+    "Done": "leanlab.labkit.jobs",
     "Lab": "leanlab.labkit.view",
     "Verdict": "leanlab.records",
 }
