@@ -17,6 +17,7 @@ from leanlab.memory import Memory
 from leanlab.policy import Move
 from leanlab.prompts import Prompts
 from leanlab.seal import Hasher, read_seal, verify
+from leanlab.workspace import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +36,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(where: str, sets: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Yield findings as they are made. Nothing is written."""
+    """Yield findings as they are made. Nothing is written to the lab."""
+    sweep()
     try:
         lab = open_lab(where, sets)
     except LeanlabError as error:
