@@ -47,7 +47,7 @@ attack: $(VENV)/.installed-dev
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --rounds 1000
 
-# Fifty times the examples of the test run, other ones every time.
+# Fifty times the examples of the test run, other ones every time; about ten minutes.
 fuzz: $(VENV)/.installed-dev
 	LEANLAB_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
 
