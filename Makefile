@@ -39,7 +39,8 @@ docs: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks
 
-# Plays every attack against labs/parity, at tiers A and B, and writes the table of docs/trust.md.
+# Plays every attack against labs/parity, at every tier, and against an open lab; writes the table
+# of docs/trust.md. A few minutes.
 attack: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_attacks.py
 
