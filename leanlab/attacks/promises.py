@@ -33,14 +33,12 @@ def not_promised(came_to: Iterable[tuple[int, Verdict]]) -> str:
     for number, verdict in came_to:
         numbers.setdefault(verdict, []).append(number)
     return ", or ".join(
-        f"{words} ({_list('attack', numbers[verdict])})"
+        f"{words} ({_named(numbers[verdict])} won)"
         for verdict, words in _NOT_PROMISED.items()
         if verdict in numbers
     )
 
 
-def _list(noun: str, numbers: list[int]) -> str:
+def _named(numbers: list[int]) -> str:
     *most, last = numbers
-    if not most:
-        return f"{noun} {last} won"
-    return f"{noun}s {', '.join(map(str, most))} and {last} won"
+    return f"attacks {', '.join(map(str, most))} and {last}" if most else f"attack {last}"

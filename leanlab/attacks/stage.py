@@ -27,7 +27,7 @@ _LEFT_BY_RUNS = (
     "results.jsonl*", "lab.lock", ".leanlab", "variants", "archive", "[0-9]*_*.py",
     "Critic_Feedback.md", "Director_Notes.md", "*.part", "__pycache__", ".git", ".venv",
 )  # fmt: skip
-_IMPORTS = ("atexit", "pickle", "signal", "socket")
+_IMPORTS = ("atexit", "signal", "socket")
 _SUBREAPER = 36
 _LINGER_SECONDS = 1.0
 _HEAD = 1 << 16
