@@ -480,7 +480,6 @@ def run_without(call: int, lab: Path) -> str:
     """Run where the kernel refuses one system call; return what it came to."""
     code = f"""
 import struct
-from leanlab import lab as labs
 from leanlab import run
 from leanlab.backends.scripted import ScriptedBackend
 from leanlab.errors import ConfinementUnavailable
