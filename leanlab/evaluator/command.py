@@ -153,7 +153,7 @@ async def finish(
         finally:
             end(process)
             _kill_group(process.pid)
-            await process.wait()
+            await _exited(process)
             process._transport.close()  # type: ignore[attr-defined]
     return Finished(code=code, output=output, errors=errors)
 
@@ -164,7 +164,13 @@ async def _ask_to_end(process: asyncio.subprocess.Process, patience: float) -> N
     process.terminate()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience):
-            await process.wait()
+            await _exited(process)
+
+
+async def _exited(process: asyncio.subprocess.Process) -> None:
+    # Not wait(): that waits for the end of pipes too, which nobody reads any more.
+    while process.returncode is None:
+        await asyncio.sleep(0.005)
 
 
 def arguments_of(command: str, file: Path) -> list[str]:
