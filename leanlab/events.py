@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -124,14 +125,34 @@ Sink = Callable[[AnyEvent], None]
 
 
 def to_file(path: Path) -> Sink:
-    """A sink that appends to a file, one line an event."""
+    """A sink that appends to a file, one line an event, never to a line that was torn."""
     encoder = msgspec.json.Encoder()
 
     def write(event: AnyEvent) -> None:
-        with path.open("ab") as file:
-            file.write(encoder.encode(event) + b"\n")
+        with path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            whole = size == 0 or os.pread(file.fileno(), 1, size - 1) == b"\n"
+            file.write((b"" if whole else b"\n") + encoder.encode(event) + b"\n")
 
     return write
+
+
+def from_file(path: Path) -> Iterator[AnyEvent]:
+    """Yield what a sink wrote, from the first; nothing where there is no file.
+
+    A torn line, as a full disk or a kill leaves one, is skipped.
+    """
+    decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            try:
+                yield decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
 
 
 def to_all(*sinks: Sink) -> Sink:

@@ -86,7 +86,11 @@ class Commands:
         return confinement.tier, words
 
     async def start(self, command: list[str], experiment: Path) -> asyncio.subprocess.Process:
-        """Start a command, confined; use `end` on what comes back, whatever happens."""
+        """Start a command, confined; use `end` on what comes back, whatever happens.
+
+        SIGTERM to what comes back ends the command as well, and what comes back ends when all that
+        it started is gone.
+        """
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(

@@ -73,6 +73,9 @@ def run(plan: Plan, report: int, begin: Callable[[], Callable[[str], None]]) -> 
         if child == 0:
             os.close(dead)
             _be_init(plan, stage, alive, report)
+        init = os.pidfd_open(child)
+        # Asked to end, it ends all and waits: when it has gone, nothing is left to be taken down.
+        signal.signal(signal.SIGTERM, lambda *_: signal.pidfd_send_signal(init, signal.SIGKILL))
     except Exception as error:  # noqa: BLE001 - reported: nothing of the lab has been run
         tell(report, error)
     os.close(report)
