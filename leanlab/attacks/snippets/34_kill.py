@@ -7,8 +7,9 @@ open: resisted
 kind: snippet
 """
 import os, signal
-for process in {T["sentinel"], os.getppid()} - {T["spared"]}:
-    if process > 1:
+# The parent last: its end may be that of this process too.
+for process in (T["sentinel"], os.getppid()):
+    if process > 1 and process != T["spared"]:
         try:
             os.kill(process, signal.SIGKILL)
         except OSError:
