@@ -166,42 +166,6 @@ def test_files_are_read_back(tmp_path):
     assert made.meta["target"] == "parity_all"
 
 
-@pytest.mark.parametrize(
-    ("text", "where"),
-    [
-        ("01 -> 1\n10 -> 2\n", "line 2: expected"),
-        ("01 -> 1\n\n10 -> 0\n", "line 2: expected"),
-        ("01->1\n", "line 1: expected"),
-        (" -> 1\n", "line 1: expected"),
-        ("0 1 -> 1\n", "line 1: expected"),
-        ("01 -> 1 \n", "line 1: expected"),
-        ("01 -> 1\n10 -> 0\n01 -> 0\n", "line 3: the string of line 1 comes again"),
-        ("", "holds no strings"),
-    ],
-)
-def test_a_file_that_is_not_as_it_should_be_is_named_with_its_line(tmp_path, text, where):
-    path = tmp_path / "train.txt"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=where) as caught:
-        splits.read(path)
-    assert str(path) in str(caught.value)
-
-
-def test_a_missing_and_a_binary_file_are_named(tmp_path):
-    with pytest.raises(ConfigError, match="there is no such file"):
-        splits.read(tmp_path / "train.txt")
-    (tmp_path / "train.txt").write_bytes(b"01 -> 1\n\xff")
-    with pytest.raises(ConfigError, match="byte 8 is not UTF-8"):
-        splits.read(tmp_path / "train.txt")
-
-
-def test_accuracy_counts_no_reply_as_wrong():
-    split = splits.Split(strings=("00", "01", "10", "11"), labels=(0, 1, 1, 0))
-    assert split.accuracy([0, None, 1, 1]) == 0.5
-    with pytest.raises(ValueError, match="longer"):
-        split.accuracy([0, 1])
-
-
 def test_no_two_targets_share_a_name():
     names = [name for target in targets.TARGETS for name in (target.name, target.id)]
     assert len(set(names)) == len(names)
