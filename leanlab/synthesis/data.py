@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from leanlab.synthesis.targets import Target
 
 NAMES = own.NAMES
+_FILES = tuple(f"{name}.txt" for name in NAMES)
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +90,12 @@ def generate(raw: dict[str, Any], *, folder: Path | None = None) -> Dataset:
     any_length = params.test_length not in (0, params.length)
     statement = domain.of_target(target.domain, params.length, any_length=any_length)
     return Dataset(**drawn, meta=meta, statement=statement)
+
+
+def is_made(folder: Path) -> bool:
+    """Tell whether a folder is empty or holds what Dataset.write wrote, and nothing else."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"no folder"}
+    return not names or "meta.json" in names <= {"meta.json", "domain.txt", *_FILES}
 
 
 def _checked(raw: dict[str, Any]) -> Params:

@@ -76,7 +76,10 @@ def _random(length: int, stream: Stream) -> str:
 
 
 def _with_pattern(pattern: str) -> Draw:
-    """Overwrite at a uniform offset for label 1; for label 0 break every occurrence by one bit."""
+    """Overwrite at a uniform offset for label 1; for label 0 break every occurrence by one bit.
+
+    Half of the negatives are overwritten first, so that they come near.
+    """
 
     def draw(_: Label, length: int, value: int, count: int, stream: Stream) -> list[str]:
         def positive() -> str:
@@ -84,7 +87,7 @@ def _with_pattern(pattern: str) -> Draw:
             return x[:at] + pattern + x[at + len(pattern) :]
 
         def negative() -> str:
-            x = _random(length, stream)
+            x = positive() if stream.below(2) else _random(length, stream)
             while (at := x.find(pattern)) >= 0:
                 at += stream.below(len(pattern))
                 x = x[:at] + "10"[int(x[at])] + x[at + 1 :]

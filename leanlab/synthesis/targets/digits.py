@@ -66,7 +66,7 @@ def composite(length: int, stream: Stream, plus: int = 0, *, fair: bool = True) 
     least = max(-(-near // 10 ** (length - half)), 10 ** (half - 1), 2)
     if least >= 10**half:
         return None
-    small = _small_primes(min(ROUGH, 10 ** (half - 1))) if fair else 1
+    small = small_primes(min(ROUGH, 10 ** (half - 1))) if fair else 1
     first = _rough(least + stream.below(10**half - least), small)
     second = _rough(near // first, small)
     found = first * second + plus
@@ -77,7 +77,7 @@ def composite(length: int, stream: Stream, plus: int = 0, *, fair: bool = True) 
 
 
 @cache
-def _small_primes(bound: int) -> int:
+def small_primes(bound: int) -> int:
     """Return the product of the primes below the bound."""
     import gmpy2
 

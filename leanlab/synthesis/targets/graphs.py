@@ -15,6 +15,8 @@ VERTICES = 100
 SPREAD = 6
 """How many different numbers of components and vertices the graphs of a label have."""
 TRIES = 40
+FEW = 16
+"""With fewer edges two cycles more would show in the leaves."""
 Edge = tuple[int, int]
 
 
@@ -52,32 +54,50 @@ def _has_many_cycles(x: str) -> int:
 
 
 def _draw(_: Label, length: int, value: int, count: int, stream: Stream) -> list[str]:
-    """Draw graphs one or two cycles on either side of the threshold, with matching vertex counts.
+    """Draw graphs one or two cycles on either side of the threshold, with the same vertex counts.
 
     The edges are given, so V and the cycles leave the number of components: a positive has one or
     three more of them than a negative of as many vertices. Trees that grow by one vertex at a time
-    and cycles that are closed at random make leaves and degrees alike.
+    and cycles that are closed at random make leaves and degrees alike. Five edges allow no such
+    pair: there the positives have four vertices, and the negatives more.
     """
     edges = length // TOKEN
+    limit = threshold(edges)
+    margins = [margin for margin in (1, 2) if _vertices(edges, limit, margin)]
+    if edges < FEW:
+        del margins[1:]
 
     def make() -> str | None:
-        beyond = stream.below(2)
-        cycles = threshold(edges) + (1 + beyond if value else -beyond)
-        vertices = edges - threshold(edges) + beyond + 1 + stream.below(SPREAD)
-        components = vertices - edges + cycles
-        graph = _graph(vertices, components, cycles, stream)
-        if graph is None and value:
-            # Few edges do not reach so many vertices with so many cycles: one component, then.
-            graph = _graph(edges + 1 - cycles, 1, cycles, stream)
+        margin = margins[stream.below(len(margins))] if margins else 1
+        cycles = limit + (margin if value else 1 - margin)
+        counts = _vertices(edges, limit, margin)
+        # Without a common count the graphs are connected.
+        vertices = counts[stream.below(len(counts))] if counts else edges + 1 - cycles
+        tries = (_graph(vertices, edges, cycles, stream) for _ in range(TRIES))
+        graph = next(filter(None, tries), None)
         return _written(graph, stream) if graph else None
 
     return distinct(make, count)
 
 
-def _graph(vertices: int, components: int, cycles: int, stream: Stream) -> list[Edge] | None:
-    """Draw a graph without loops, double edges and lone vertices; None where there is none."""
-    if vertices > VERTICES or vertices < 2 * components:
-        return None
+def _vertices(edges: int, limit: int, margin: int) -> range:
+    """Return vertex counts that graphs with limit + margin and limit + 1 - margin cycles can have.
+
+    A negative has at least one component. A positive has most vertices when all its components but
+    one are single edges and the cycles are in that one; n vertices hold (n - 1)(n - 2) / 2.
+    """
+    least = edges - limit + margin
+    cycles = limit + margin
+    n = 3
+    while (n - 1) * (n - 2) // 2 < cycles:
+        n += 1
+    most = min(2 * (edges - cycles) + 2 - n, VERTICES)
+    return range(least, min(most, least + SPREAD - 1) + 1)
+
+
+def _graph(vertices: int, edges: int, cycles: int, stream: Stream) -> list[Edge] | None:
+    """Try to draw a graph without loops, double edges and lone vertices."""
+    components = vertices - edges + cycles
     component = [i // 2 for i in range(2 * components)]
     component += [stream.below(components) for _ in range(vertices - 2 * components)]
     members: list[list[int]] = [[] for _ in range(components)]
@@ -87,14 +107,14 @@ def _graph(vertices: int, components: int, cycles: int, stream: Stream) -> list[
             found[members[which][stream.below(len(members[which]))], vertex] = None
         members[which].append(vertex)
     for _ in range(cycles * TRIES):
-        if len(found) == vertices - components + cycles:
+        if len(found) == edges:
             return list(found)
         u = stream.below(vertices)
         near = members[component[u]]
         v = near[stream.below(len(near))]
         if u != v:
             found[min(u, v), max(u, v)] = None
-    return list(found) if len(found) == vertices - components + cycles else None
+    return list(found) if len(found) == edges else None
 
 
 def _written(edges: list[Edge], stream: Stream) -> str:
