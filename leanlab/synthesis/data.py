@@ -109,7 +109,7 @@ def _checked(raw: dict[str, Any]) -> Params:
         raise ConfigError(f"params: {error}; correct it in lab.json or --set.") from None
     for name in NAMES:
         size = getattr(params, name)
-        if size < 2 or size % 2:
+        if size < 2 or (size % 2 and not params.data):
             raise ConfigError(
                 f"params.{name}: {size} strings cannot be half positive; use an even number from 2."
             )

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from leanlab.labkit import ConfigError
 from leanlab.synthesis import splits
 from leanlab.synthesis.splits import Split
 from leanlab.synthesis.stream import Stream
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 NAMES = ("train", "val", "test")
 SUFFIXES = ("txt", "csv", "tsv")
@@ -75,18 +71,22 @@ def deal(path: Path, *, train: int, val: int, test: int, seed: int) -> dict[str,
     ]
     for label, strings in enumerate(by_label):
         Stream("deal", label, seed).shuffle(strings)
-    test = min(test, len(whole) - train - val)
+    sizes = {"val": val, "test": min(test, len(whole) - train - val), "train": train}
     share = len(by_label[1]) / len(whole)
+    if sizes["test"] < 2 or round(train * min(share, 1 - share)) < 1:
+        raise ConfigError(
+            f"{path} has {len(whole)} strings, {len(by_label[1])} of them of class "
+            f"{whole.classes[1]!r}: too few for train {train}, val {val} and a test; add some, or "
+            f"set train and val smaller."
+        )
     dealt = {}
-    for name, size in (("val", val), ("test", test), ("train", train)):
-        positive = min(max(round(size * share), 1), size - 1)
-        counts = size - positive, positive
-        if test < 2 or any(map(_short, by_label, counts)):
-            raise ConfigError(
-                f"{path} has {len(whole)} strings, too few of a label for train {train}, val {val} "
-                f"and a test; add some, or set train and val smaller."
-            )
-        pairs = [(by_label[y].pop(), y) for y in (0, 1) for _ in range(counts[y])]
+    start = positives = 0
+    for name, size in sizes.items():
+        start += size
+        # The share of all strings so far is rounded, so that no label runs out before the other.
+        positive = round(start * share) - positives
+        positives += positive
+        pairs = [(by_label[y].pop(), y) for y in [0] * (size - positive) + [1] * positive]
         Stream("order of the dealt", name, seed).shuffle(pairs)
         dealt[name] = Split(
             strings=tuple(x for x, _ in pairs),
@@ -95,7 +95,3 @@ def deal(path: Path, *, train: int, val: int, test: int, seed: int) -> dict[str,
             repeated=whole.repeated if name == "train" else 0,
         )
     return dealt
-
-
-def _short(strings: Sequence[str], count: int) -> bool:
-    return len(strings) < count
