@@ -59,6 +59,30 @@ def test_the_two_labs_differ_in_their_params_alone(name):
     assert {key for key in first if first[key] != second[key]} == {"name", "description", "params"}
 
 
+def table(first):
+    """The cells of each row of the table of docs/synthesis.md whose head starts so."""
+    text = (Path(__file__).parents[2] / "docs" / "synthesis.md").read_text()
+    rows = text.partition(f"| {first} |")[2].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip(" `") for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+def test_the_page_lists_every_target_as_it_is():
+    told = [tuple(row[:5]) for row in table("id")]
+    assert told == [
+        (one.id or "–", one.name, one.domain, one.summary, one.lengths) for one in targets.TARGETS
+    ]
+
+
+def test_the_page_lists_every_param_with_its_default():
+    params = load(PARITY / "lab.json").params
+    told = {row[0]: row[1] for row in table("param")}
+    assert told.keys() == params.keys()
+    assert told.pop("target") == "the lab's"
+    assert {key: json.loads(text) for key, text in told.items()} == {
+        key: params[key] for key in told
+    }
+
+
 @pytest.mark.parametrize("target", targets.TARGETS, ids=lambda target: target.name)
 def test_no_prompt_of_any_target_names_it_or_shows_what_is_hidden(tmp_path, target):
     length = 36 if target.domain == "edges" else 40

@@ -136,6 +136,11 @@ def test_a_negative_palindrome_is_two_flips_away_and_balanced_in_every_way(lengt
         assert sorted(first[::2]) == sorted(last[::2])
         if length % 2 == 0:
             assert x.count("1") % 2 == 0
+            assert overlapping(first, "101") % 2 == overlapping(last, "101") % 2
+
+
+def overlapping(x, pattern):
+    return sum(x.startswith(pattern, i) for i in range(len(x)))
 
 
 @pytest.mark.parametrize("length", [20, 40, 100])

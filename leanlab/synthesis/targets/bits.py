@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from leanlab.synthesis.targets.target import Draw, Label
 
 
+ROOMY = 10
+"""Halves of palindromes from which on patterns are matched too."""
+
+
 def random_positions(length: int, count: int) -> list[int]:
     """Return the positions of parity_rand_<count>, zero-based, in the order drawn.
 
@@ -102,7 +106,9 @@ def _palindromes(_: Label, length: int, value: int, count: int, stream: Stream) 
     """Mirror a half; for label 0 exchange a 0 and a 1 in one of the halves first.
 
     The places of the two have the same parity. So a negative has as many ones in either half, on
-    even places and in all as its palindrome has, and only comparing the halves tells them apart.
+    even places and in all as its palindrome has. A palindrome of even length has every pattern such
+    as 010 an even number of times, so the two halves of a negative agree in that too, where they
+    are long enough to leave a choice.
     """
 
     def make() -> str | None:
@@ -117,10 +123,18 @@ def _palindromes(_: Label, length: int, value: int, count: int, stream: Stream) 
         j = others[stream.below(len(others))]
         changed[i], changed[j] = half[j], half[i]
         ends = half, "".join(changed)
+        if len(half) >= ROOMY and _mirrored_triples(ends[0]) != _mirrored_triples(ends[1]):
+            return None
         which = stream.below(2)
         return ends[which] + middle + ends[1 - which][::-1]
 
     return distinct(make, count)
+
+
+def _mirrored_triples(x: str) -> list[int]:
+    """Count 000, 010, 101 and 111 in x, mod 2."""
+    triples = [x[i : i + 3] for i in range(len(x) - 2)]
+    return [triples.count(each) % 2 for each in ("000", "010", "101", "111")]
 
 
 BITS = (
