@@ -138,8 +138,11 @@ def _splits(target: Target, params: Params) -> dict[str, Split]:
     left = min(map(len, pools)) - (params.train + params.val) // 2
     test = min(params.test, 2 * (min(map(len, test_pools)) if apart else left))
     if left < 0 or test < 2:
+        few, length = (
+            (test_pools, params.test_length) if apart and left >= 0 else (pools, params.length)
+        )
         raise ConfigError(
-            f"params: {target.name} at length {params.length} has {min(map(len, pools))} strings "
+            f"params: {target.name} at length {length} has {min(map(len, few))} strings "
             f"of a label, too few for train {params.train}, val {params.val} and a test; "
             f"use longer strings or smaller splits."
         )

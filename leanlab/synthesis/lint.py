@@ -179,9 +179,10 @@ def _part(split: Split, chosen: Sequence[int]) -> Split:
 def _shortcuts(fit: Split, choose: Split, measure: Split, constant: float) -> list[Shortcut]:
     """Return the best of each family: fitted, chosen and measured on strings of their own."""
     found = []
+    every = fit.strings + choose.strings + measure.strings
     for family, features in FAMILIES.items():
         best: tuple[float, str, Feature, Predictor] | None = None
-        for name, feature in features(fit.strings):
+        for name, feature in features(fit.strings, every):
             seen = [feature(x) for x in fit.strings]
             new = [feature(x) for x in choose.strings]
             for predictor in (_by_value(seen, fit.labels), _by_threshold(seen, fit.labels)):

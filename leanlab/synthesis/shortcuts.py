@@ -14,8 +14,9 @@ from leanlab.synthesis.targets.graphs import TOKEN, edges_of
 Value = int | str
 Feature = Callable[[str], Value]
 """A value of one string; of numbers, thresholds are tried too."""
-Family = Callable[[Sequence[str]], Iterator[tuple[str, Feature]]]
-"""From the strings to fit on, features with their names."""
+Named = Iterator[tuple[str, Feature]]
+Family = Callable[[Sequence[str], Sequence[str]], Named]
+"""From the strings to fit on, and from all, which it must be able to read, to named features."""
 
 CHARACTERS = 300
 """Positions looked at, from either end."""
@@ -26,96 +27,92 @@ DIGITS = 4000
 """Longer numbers are not computed with: Python refuses to read them."""
 SYMBOLS = 16
 """Alphabets up to this size are compared in pairs."""
+EDGES = re.compile(r"(?:u\d\dv\d\d)+")
 
 
-def characters(strings: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def characters(fit: Sequence[str], _: Sequence[str]) -> Named:
     """Single characters, counted from both ends."""
-    lengths = {len(x) for x in strings}
+    lengths = {len(x) for x in fit}
     for i in range(min(max(lengths), CHARACTERS)):
-        yield f"character {i}", lambda x, i=i: x[i : i + 1]  # type: ignore[misc]
+        yield f"character {i}", _slice(i, i + 1)
         if len(lengths) > 1 or i >= max(lengths) - CHARACTERS:
-            yield f"character -{i + 1}", lambda x, i=i: x[len(x) - i - 1 : len(x) - i]  # type: ignore[misc]
+            yield f"character -{i + 1}", _slice(-i - 1, -i or None)
 
 
-def ends(_: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def ends(_fit: Sequence[str], _: Sequence[str]) -> Named:
     """Prefixes and suffixes; the leading digits of a number are prefixes."""
     for k in range(1, 9):
-        yield f"first {k}", lambda x, k=k: x[:k]  # type: ignore[misc]
-        yield f"last {k}", lambda x, k=k: x[-k:]  # type: ignore[misc]
+        yield f"first {k}", _slice(0, k)
+        yield f"last {k}", _slice(-k, None)
 
 
-def lengths(_: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def lengths(_fit: Sequence[str], _: Sequence[str]) -> Named:
     """The length and its parity."""
     yield "length", len
     yield "length mod 2", lambda x: len(x) % 2
 
 
-def counts(strings: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def counts(fit: Sequence[str], _: Sequence[str]) -> Named:
     """How often each character comes, as it is and mod 2 and 3, and how often neighbours differ."""
-    for c in sorted(set().union(*strings))[:64]:
-        yield f"count of {c!r}", lambda x, c=c: x.count(c)  # type: ignore[misc]
+    for c in sorted(set().union(*fit))[:64]:
+        yield f"count of {c!r}", _count(c)
         for m in (2, 3):
-            yield f"count of {c!r} mod {m}", lambda x, c=c, m=m: x.count(c) % m  # type: ignore[misc]
+            yield f"count of {c!r} mod {m}", _count(c, m)
     yield "changes", _changes
     yield "changes mod 2", lambda x: _changes(x) % 2
 
 
-def grams(strings: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def grams(fit: Sequence[str], _: Sequence[str]) -> Named:
     """How often k characters come in a row, as it is and mod 2."""
     for k in range(2, 9):
-        seen = Counter(x[i : i + k] for x in strings for i in range(len(x) - k + 1))
-        for gram, _ in sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:GRAMS]:
-            yield f"count of {gram!r}", lambda x, g=gram: x.count(g)  # type: ignore[misc]
-            yield f"count of {gram!r} mod 2", lambda x, g=gram: x.count(g) % 2  # type: ignore[misc]
+        seen = Counter(x[i : i + k] for x in fit for i in range(len(x) - k + 1))
+        for gram, _times in sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:GRAMS]:
+            yield f"count of {gram!r}", _count(gram)
+            yield f"count of {gram!r} mod 2", _count(gram, 2)
 
 
-def balance(strings: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def balance(fit: Sequence[str], _: Sequence[str]) -> Named:
     """How many more of one character, or pair of characters, than of another."""
     for width in (1, 2):
-        if any(len(x) % width for x in strings):
-            continue
-        tokens = sorted({token for x in strings for token in _tokens(x, width)})
+        tokens = sorted({token for x in fit for token in _tokens(x, width)})
         if not 2 <= len(tokens) <= SYMBOLS:
             continue
         for a, b in combinations(tokens, 2):
-            yield f"{a!r} less {b!r}", lambda x, a=a, b=b, w=width: _more(x, a, b, w)  # type: ignore[misc]
+            yield f"{a!r} less {b!r}", _lead(a, b, width)
         if len(tokens) == 4:
             a, rest = tokens[0], tokens[1:]
             for b in rest:
                 c, d = (each for each in rest if each != b)
                 name = f"as many {a!r} as {b!r}, and {c!r} as {d!r}"
-                yield name, lambda x, t=(a, b, c, d), w=width: _both_even(x, t, w)  # type: ignore[misc]
+                yield name, _both_even(_lead(a, b, width), _lead(c, d, width))
 
 
-def symmetry(strings: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def symmetry(fit: Sequence[str], _: Sequence[str]) -> Named:
     """One half against the other: counts, and a character with its mirror image."""
-    for c in sorted(set().union(*strings))[:SYMBOLS]:
-        yield f"{c!r} in the first half less the second", lambda x, c=c: _lead(x, c)  # type: ignore[misc]
-    for i in range(min(min(map(len, strings)) // 2, CHARACTERS)):
-        yield f"characters {i} and -{i + 1} equal", lambda x, i=i: int(x[i] == x[-i - 1])  # type: ignore[misc]
+    for c in sorted(set().union(*fit))[:SYMBOLS]:
+        yield f"{c!r} in the first half less the second", _lead_of_half(c)
+    for i in range(min(min(map(len, fit)) // 2, CHARACTERS)):
+        yield f"characters {i} and -{i + 1} equal", _mirrored(i)
 
 
-def residues(strings: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def residues(_fit: Sequence[str], every: Sequence[str]) -> Named:
     """The number that the string is, mod m: decimal, or binary where all are 0 and 1."""
-    base = _base(strings)
+    base = _base(every)
     for m in MODULI if base else ():
-        yield f"n mod {m}", lambda x, m=m: int(x, base) % m  # type: ignore[misc]
+        yield f"n mod {m}", _residue(base, m)
 
 
-def factors(strings: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def factors(_fit: Sequence[str], every: Sequence[str]) -> Named:
     """Trial division of decimal numbers, and the sum of their digits."""
-    if _base(strings) != 10:
-        return
-    for bound in (10, 100, 1000):
-        product = small_primes(bound)
-        yield f"a prime factor below {bound}", lambda x, p=product: int(gcd(int(x), p) > 1)  # type: ignore[misc]
-    yield "sum of the digits", lambda x: sum(map(int, x))
+    if _base(every) == 10:
+        for bound in (10, 100, 1000):
+            yield f"a prime factor below {bound}", _shares_factor(small_primes(bound))
+        yield "sum of the digits", lambda x: sum(map(int, x))
 
 
-def degrees(strings: Sequence[str]) -> Iterator[tuple[str, Feature]]:
+def degrees(_fit: Sequence[str], every: Sequence[str]) -> Named:
     """What can be counted in edge tokens without following an edge."""
-    edge = re.compile(r"(?:u\d\dv\d\d)+")
-    if all(edge.fullmatch(x) for x in strings):
+    if all(EDGES.fullmatch(x) for x in every):
         yield "vertices", lambda x: len(_degrees(x))
         yield "leaves", lambda x: _degrees(x).count(1)
         yield "largest degree", lambda x: max(_degrees(x))
@@ -136,6 +133,14 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+def _slice(start: int, end: int | None) -> Feature:
+    return lambda x: x[start:end]
+
+
+def _count(part: str, modulus: int = 0) -> Feature:
+    return (lambda x: x.count(part) % modulus) if modulus else (lambda x: x.count(part))
+
+
 def _changes(x: str) -> int:
     return sum(a != b for a, b in pairwise(x))
 
@@ -144,18 +149,28 @@ def _tokens(x: str, width: int) -> list[str]:
     return [x[i : i + width] for i in range(0, len(x), width)]
 
 
-def _more(x: str, a: str, b: str, width: int) -> int:
-    tokens = _tokens(x, width)
-    return tokens.count(a) - tokens.count(b)
+def _lead(a: str, b: str, width: int) -> Callable[[str], int]:
+    return lambda x: (tokens := _tokens(x, width)).count(a) - tokens.count(b)
 
 
-def _both_even(x: str, tokens: tuple[str, str, str, str], width: int) -> int:
-    a, b, c, d = tokens
-    return int(_more(x, a, b, width) == 0 == _more(x, c, d, width))
+def _both_even(first: Callable[[str], int], second: Callable[[str], int]) -> Feature:
+    return lambda x: int(first(x) == 0 == second(x))
 
 
-def _lead(x: str, c: str) -> int:
-    return x[: len(x) // 2].count(c) - x[-(len(x) // 2) :].count(c)
+def _lead_of_half(c: str) -> Feature:
+    return lambda x: x[: len(x) // 2].count(c) - x[(len(x) + 1) // 2 :].count(c)
+
+
+def _mirrored(i: int) -> Feature:
+    return lambda x: int(x[i : i + 1] == x[-i - 1 : -i or None])
+
+
+def _residue(base: int, m: int) -> Feature:
+    return lambda x: int(x, base) % m
+
+
+def _shares_factor(product: int) -> Feature:
+    return lambda x: int(gcd(int(x), product) > 1)
 
 
 def _base(strings: Sequence[str]) -> int:

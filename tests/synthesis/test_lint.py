@@ -162,6 +162,14 @@ def test_one_file_of_named_classes_is_cut_in_three(tmp_path):
     assert "mine.csv: alphabets are mixed: digits, letters" in report.notes
 
 
+def test_test_strings_of_another_kind_do_not_stop_it(tmp_path):
+    write(tmp_path, lambda x: x[0] == "1", random_strings(1400, 20, "kinds"))
+    (tmp_path / "test.txt").write_text("7 -> 1\nabc -> 0\nu01v02 -> 1\n")
+    report = lint(tmp_path)
+    assert report.measured_on == 3
+    assert not {"n mod m", "division", "degree"} & set(by_family(report))
+
+
 def test_a_folder_without_strings_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match="holds no train.txt"):
         lint(tmp_path)
