@@ -144,13 +144,15 @@ def _uneven(read: Mapping[str, Split]) -> list[str]:
 def _roles(read: Mapping[str, Split]) -> tuple[Split, Split, Split]:
     """Return disjoint strings to fit on, to choose on and to measure on.
 
-    They are train, val and test; where one is missing, the last that is there is cut up.
+    They are train, val and test without the strings of earlier ones; where one is missing or has
+    none of its own, the last that has some is cut up.
     """
     present = [read[name] for name in own.NAMES if name in read]
     seen: set[str] = set()
     apart = []
     for split in present:
-        apart.append(_part(split, [i for i, x in enumerate(split.strings) if x not in seen]))
+        if own_places := [i for i, x in enumerate(split.strings) if x not in seen]:
+            apart.append(_part(split, own_places))
         seen.update(split.strings)
     pieces = 4 - len(apart)
     last = apart.pop()
@@ -219,7 +221,7 @@ def _by_value(values: Sequence[Value], labels: Sequence[int]) -> Predictor:
 
 
 def _by_threshold(values: Sequence[Value], labels: Sequence[int]) -> Predictor:
-    """Answer one label up to the best cut and the other beyond; a string's cut is the empty one."""
+    """Answer one label up to the best cut and the other beyond, in their order."""
     weights: dict[Value, int] = {}
     for value, label in zip(values, labels, strict=True):
         weights[value] = weights.get(value, 0) + 2 * label - 1

@@ -162,6 +162,14 @@ def test_one_file_of_named_classes_is_cut_in_three(tmp_path):
     assert "mine.csv: alphabets are mixed: digits, letters" in report.notes
 
 
+def test_a_validation_split_that_is_all_training_strings_is_told(tmp_path):
+    write(tmp_path, lambda x: x[0] == "1", random_strings(1400, 20, "copied"))
+    (tmp_path / "val.txt").write_bytes((tmp_path / "train.txt").read_bytes())
+    report = lint(tmp_path)
+    assert report.problems == ["val.txt: 200 of its strings are in train.txt too"]
+    assert (report.chosen_on, report.measured_on) == (500, 500)
+
+
 def test_test_strings_of_another_kind_do_not_stop_it(tmp_path):
     write(tmp_path, lambda x: x[0] == "1", random_strings(1400, 20, "kinds"))
     (tmp_path / "test.txt").write_text("7 -> 1\nabc -> 0\nu01v02 -> 1\n")
