@@ -22,6 +22,11 @@ PUBLISHED = {
     ("parity_rand_3", 30): "d3de97b2b20d881f948faf97d7977823c59f15b440610ba873adac1cd9b5a942",
     ("parity_rand_10", 100): "5824e5bd43dca2a91cb947bb12b3075fee16ab1eedc93145e77a93d2ab6e43f3",
     ("parity_all", 12): "3e264c3a309fa02cdf38cc1a91a72918c86502f3796b222ec9f4100762bfdde8",
+    ("dyck2", 40): "1a18889f758fe5e31efd61a1c121a267a3e531b3e24619adb28fc092fb837870",
+    ("palindrome", 20): "75a22b9bbe523caf1dc0afca2238688cb96685064250798695d2641cef086877",
+    ("prime_plus_47", 30): "182e9e11ea2d70715ad82b2f589e7450304cc4c43ae5af97225d1970f46e0435",
+    ("graph_has_cycle", 60): "9f7d48bf063782a6f99a15f0db2d3291a5134e3f9c6c781a8061d70299deae23",
+    ("patternmatch2", 25): "feb4653537df9a47aa51d02fa6529e40ed952cfd5d45f617be7e34efab917ef4",
 }
 
 DIGEST = """
