@@ -34,7 +34,7 @@ def run(
         str, option("--backend", help="What answers: auto, offline, scripted:FILE.")
     ] = "auto",
     policy: Annotated[
-        str | None, option("--policy", help="How trials are chosen: greedy, erm.")
+        str | None, option("--policy", help="How trials are chosen: greedy, erm, escalate.")
     ] = None,
     sets: Sets = None,
     max_usd: Annotated[
