@@ -124,7 +124,7 @@ def sweep(
         typer.echo(f"to go on: {again} --resume", err=True)
         raise
     typer.echo(report.encoded(ending.summary).decode() if json else report.text(ending.summary))
-    if ending.out_of_money:
+    if ending.budget_ended:
         raise typer.Exit(BUDGET_ENDED)
     if ending.failed:
         raise typer.Exit(FAILED)

@@ -68,6 +68,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     deaths: tuple[str, ...] = ()
     """How its worker processes died, where they did; the point is tried twice."""
+    cost_usd: float = 0.0
+    """Of everything in the point's ledger, Critic and Director too, as far as prices are known."""
     seconds: float = 0.0
 
 

@@ -49,12 +49,8 @@ class Show(Protocol):
     def ended(self, outcome: Outcome) -> None: ...
 
 
-def unfinished(plan: Plan, results: Results) -> list[Point]:
-    """Return the points that a sweep still has to look at; those that failed are tried again."""
-    return [point for point in plan.points() if not _is_finished(point, plan, results)]
-
-
 def _is_finished(point: Point, plan: Plan, results: Results) -> bool:
+    """Tell whether nothing is left to do; a point that failed is tried again."""
     outcome = results.outcomes.get(point.name)
     if outcome is None or outcome.status not in _FINAL:
         return False
@@ -70,7 +66,9 @@ class Conductor:
         self._results = results
         self._settings = settings
         self._show = show
-        self._waiting = deque(unfinished(plan, results))
+        self._waiting = deque(
+            point for point in plan.points() if not _is_finished(point, plan, results)
+        )
 
     async def run(self) -> None:
         """Return when all points have ended or the money is used up; then some still wait."""
@@ -86,7 +84,7 @@ class Conductor:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
-    def out_of_money(self) -> bool:
+    def _out_of_money(self) -> bool:
         limit = self._settings.max_usd
         return limit is not None and self._results.cost_usd >= limit
 
@@ -94,7 +92,7 @@ class Conductor:
         log = self._results.folder / "workers.log"
         child = Child("leanlab.sweep.worker", environment=dict(os.environ), log=log)
         try:
-            while self._waiting and not self.out_of_money:
+            while self._waiting and not self._out_of_money:
                 await self._point(child, self._waiting.popleft())
         finally:
             await child.hang_up()
@@ -122,6 +120,7 @@ class Conductor:
             reason=ended.reason,
             attempts=len(self._results.of(point)),
             deaths=tuple(deaths),
+            cost_usd=ended.cost_usd,
             seconds=round(time.monotonic() - start, 3),
         )
         self._results.finish(outcome)
@@ -137,7 +136,7 @@ class Conductor:
                 return told
             self._results.add(told.attempt)
             self._show.made(told.attempt)
-            message = Go(stop=self.out_of_money)
+            message = Go(stop=self._out_of_money)
 
     def _job(self, point: Point) -> Job:
         limit = self._settings.max_usd

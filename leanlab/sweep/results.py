@@ -93,8 +93,15 @@ class Results:
 
     @property
     def cost_usd(self) -> float:
-        """Of all attempts, those of interrupted sweeps before this one included."""
-        return sum(each.cost_usd or 0.0 for of in self.attempts.values() for each in of)
+        """Of the whole sweep from its first start on, as far as prices are known.
+
+        What Critic and Director cost is known when a point has ended.
+        """
+        costs = {point: ended.cost_usd for point, ended in self.outcomes.items()}
+        for point, attempts in self.attempts.items():
+            made = sum(each.cost_usd or 0.0 for each in attempts)
+            costs[point] = max(made, costs.get(point, 0.0))
+        return sum(costs.values())
 
     def add(self, attempt: Attempt) -> None:
         _append(self.folder / ATTEMPTS, msgspec.json.encode(attempt) + b"\n")

@@ -13,7 +13,7 @@ from leanlab.errors import ConfigError, LabError
 from leanlab.lab import open_lab
 from leanlab.running import to_the_end
 from leanlab.sweep import report
-from leanlab.sweep.conductor import Conductor, unfinished
+from leanlab.sweep.conductor import Conductor
 from leanlab.sweep.grid import Plan
 from leanlab.sweep.live import LiveSweep
 from leanlab.sweep.results import Results, read_plan
@@ -33,8 +33,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary
     failed: int
     """Points that could not be run."""
-    out_of_money: bool
-    """Whether money ended it before its time."""
+    budget_ended: bool
+    """Whether a budget, the sweep's or the lab's own, left points without all their attempts."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,12 +114,11 @@ def conduct(
     with Results(folder) as results:
         results.write_plan(plan)
         with LiveSweep(plan, results, arranged, lab.config.objective) as live:
-            conductor = Conductor(plan, results, settings, live)
-            to_the_end(conductor.run())
+            to_the_end(Conductor(plan, results, settings, live).run())
         summary = summarise(lab, plan, results, arranged, metric)
         report.write(summary, folder)
         return Ending(
             summary=summary,
             failed=sum(point.status == "failed" for point in summary.points),
-            out_of_money=conductor.out_of_money and any(unfinished(plan, results)),
+            budget_ended=any(point.status in ("budget", "waiting") for point in summary.points),
         )

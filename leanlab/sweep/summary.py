@@ -91,7 +91,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     tables: tuple[Table, ...]
     points: tuple[PointResult, ...]
     cost_usd: float
-    """Of attempts whose price is known."""
+    """Of everything whose price is known."""
     without_price: int
     tokens: int
 

@@ -54,7 +54,12 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
 
     status: PointStatus
     reason: str
+    cost_usd: float = 0.0
+    """Of the whole ledger; attempts tell of their own alone."""
 
+
+_ALL_MADE = Ended(status="done", reason="all attempts were made")
+_NO_MONEY = Ended(status="budget", reason="the sweep's budget was used up")
 
 Tell = Callable[[Attempt], bool]
 """Hands over an attempt; returns whether to stop."""
@@ -79,11 +84,20 @@ def work(job: Job, tell: Tell) -> Ended:
     """Run the point to its end; what is expected to go wrong is an end too."""
     try:
         lab = lab_at(job.plan, job.point, Path(job.folder))
-        ended = _run(job, lab, tell)
+        try:
+            ended = _run(job, lab, tell)
+        except LeanlabError as error:
+            ended = _failed(error)
+        if not lab.results.exists():
+            return ended
         _note_reveals(lab)
+        return msgspec.structs.replace(ended, cost_usd=history_of(lab).cost_usd)
     except (LeanlabError, OSError) as error:
-        return Ended(status="failed", reason=" ".join(str(error).split()))
-    return ended
+        return _failed(error)
+
+
+def _failed(error: Exception) -> Ended:
+    return Ended(status="failed", reason=" ".join(str(error).split()))
 
 
 def _run(job: Job, lab: Lab, tell: Tell) -> Ended:
@@ -97,12 +111,14 @@ def _run(job: Job, lab: Lab, tell: Tell) -> Ended:
     objective = lab.config.objective
     if best is not None and objective.reached(best.metrics[objective.metric]):
         return Ended(status="target", reason="target reached")
-    if stop:
-        return Ended(status="budget", reason="the sweep's budget was used up")
     last = max((record.trial for record in earlier), default=0)
     # What a killed worker left is recorded first, and is one of the attempts.
     waiting = unrecorded(lab, last) if lab.experiments.is_dir() else []
     left = max(0, job.plan.attempts - len(earlier) - len(waiting))
+    if left == 0 and not waiting:
+        return _ALL_MADE
+    if stop:
+        return _NO_MONEY
     summary = _make_attempts(job, lab, left, tell)
     return _ended(summary, len(earlier) + len(summary.trials), job.plan)
 
@@ -129,11 +145,11 @@ def _ended(summary: Summary, attempts: int, plan: Plan) -> Ended:
     kind, text = summary.end.kind, summary.end.text
     if kind == "target":
         return Ended(status="target", reason=text)
+    if attempts >= plan.attempts:
+        return _ALL_MADE
     if kind == "done":
-        return Ended(status="done" if attempts >= plan.attempts else "abstained", reason=text)
-    if kind == "stopped":
-        text = "the sweep's budget was used up"
-    return Ended(status="budget", reason=text)
+        return Ended(status="abstained", reason=text)
+    return _NO_MONEY if kind == "stopped" else Ended(status="budget", reason=text)
 
 
 def _note_reveals(lab: Lab) -> None:
