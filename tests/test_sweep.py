@@ -358,11 +358,15 @@ def test_a_worker_that_dies_is_replaced_and_recorded(
     graded: Path, tmp_path: Path, start: Start
 ) -> None:
     folder = tmp_path / "out"
-    backend = script(graded, scores(0.1, 0.2, seconds=0.2))
+    backend = script(graded, scores(0.1, 0.2, seconds=0.5))
     process = start(
         graded, "--set", "size=1,2", "--attempts", 3, "--out", folder, "--backend", backend
     )
     wait_for("attempt 2 of 3", process)
+    until = time.monotonic() + 20
+    while not list(folder.glob("points/size=1/experiments/0003_*.py")):
+        assert time.monotonic() < until, "the third experiment never came"
+        time.sleep(0.01)
     (worker,) = workers(process.pid)
     os.kill(worker, signal.SIGKILL)
     output, _ = process.communicate(timeout=30)
