@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from leanlab.backends import Backend, Choice
     from leanlab.config import Budget
     from leanlab.events import Role, Sink
+    from leanlab.policy import Policy
 
 ROLES: tuple[Role, ...] = ("worker", "critic", "director")
 T = TypeVar("T")
@@ -101,12 +102,21 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     config = lab.config
     chosen = policy.make(options.policy or config.policy, config)
     answering, words = choose_backends(lab, options.backend, given)
+    researcher = researcher_of(lab, chosen, answering)
+    if researcher is not None:
+        words = f"offline, then {words}"
     trials = config.budget.trials if options.trials is None else options.trials
     emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
     try:
         async with _bench(lab, options, emit) as bench:
             roles = Roles(
-                lab, answering, bench.workspace, Prompts(lab), seed=options.seed, emit=emit
+                lab,
+                answering,
+                bench.workspace,
+                Prompts(lab),
+                seed=options.seed,
+                emit=emit,
+                researcher=researcher,
             )
             emit(
                 events.RunStarted(
@@ -138,7 +148,8 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
             )
             return Summary(run=bench.run, end=end, trials=tuple(loop.recorded), best=best)
     finally:
-        for backend in {id(each): each for each in answering.values()}.values():
+        made = [*answering.values(), *([researcher] if researcher else [])]
+        for backend in {id(each): each for each in made}.values():
             await backend.close()
 
 
@@ -162,6 +173,13 @@ def choose_backends(
     made = {choice.name: backends.make(choice, lab) for choice in set(chosen.values())}
     words = dict.fromkeys(f"{choice.name} ({choice.why})" for choice in chosen.values())
     return {role: made[choice.name] for role, choice in chosen.items()}, ", ".join(words)
+
+
+def researcher_of(lab: Lab, chosen: Policy, answering: Mapping[Role, Backend]) -> Backend | None:
+    """The offline researcher beside the run's own backend, where the policy asks it first."""
+    if not chosen.offline_first or answering["worker"].name == "offline":
+        return None
+    return backends.make(backends.choose("offline"), lab)
 
 
 def choices_of(lab: Lab, name: str) -> dict[Role, Choice]:

@@ -34,7 +34,7 @@ def run(
         str, option("--backend", help="What answers: auto, offline, scripted:FILE.")
     ] = "auto",
     policy: Annotated[
-        str | None, option("--policy", help="How trials are chosen: greedy, erm.")
+        str | None, option("--policy", help="How trials are chosen: greedy, erm, escalate.")
     ] = None,
     sets: Sets = None,
     max_usd: Annotated[
@@ -75,7 +75,7 @@ def run(
         max_seconds=seconds(max_time),
         require_tier=require_tier,
         allow_unsandboxed=allow_unsandboxed,
-        prepare=prepare or (not dry_run and _agrees_to_prepare(opened)),
+        prepare=prepare or (not dry_run and agrees_to_prepare(opened)),
     )
     if dry_run:
         from leanlab.dryrun import describe
@@ -92,7 +92,7 @@ def run(
         raise typer.Exit(BUDGET_ENDED)
 
 
-def _agrees_to_prepare(lab: Lab) -> bool:
+def agrees_to_prepare(lab: Lab) -> bool:
     """Ask in a terminal; elsewhere only --prepare says yes."""
     import sys
 
