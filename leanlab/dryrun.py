@@ -54,7 +54,7 @@ def _plan(lab: Lab, options: Options, chosen: Policy, history: History) -> Itera
     yield f"returns    at most {config.max_fix_calls} a trial, to the same Worker"
     yield f"critic     {_cadence(config.critic_every)}, if it scored"
     yield f"director   {_cadence(config.director_every)}"
-    choices = choices_of(lab, options.backend)
+    choices = choices_of(lab, options)
     for role, choice in choices.items():
         yield f"backend    {role}: {choice.name} ({choice.why})"
     names = {choice.name.partition(":")[0] for choice in choices.values()}

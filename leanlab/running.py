@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from leanlab import backends, events, policy
+from leanlab import events, policy
+from leanlab.backends import choosing
 from leanlab.bench import Bench, open_bench
+from leanlab.config import RoleChoice
 from leanlab.errors import LabError
 from leanlab.evaluator import Rejected, Taken, take
 from leanlab.evaluator.intake import unrecorded
@@ -21,10 +23,13 @@ from leanlab.loop import End, Loop
 from leanlab.prompts import Prompts
 from leanlab.records import Evaluation, Trial
 from leanlab.roles import Roles
+from leanlab.spending import Spending
+from leanlab.tools import Toolbox
 
 if TYPE_CHECKING:
-    from leanlab.backends import Backend, Choice
-    from leanlab.config import Budget
+    from leanlab.backends import Backend
+    from leanlab.backends.choosing import Choice
+    from leanlab.config import Budget, Level
     from leanlab.events import Role, Sink
 
 ROLES: tuple[Role, ...] = ("worker", "critic", "director")
@@ -36,6 +41,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     trials: int | None = None
     backend: str = "auto"
+    model: str | None = None
+    effort: Level | None = None
     policy: str | None = None
     seed: int = 0
     max_usd: float | None = None
@@ -100,13 +107,24 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     """Open the bench, choose policy and backends, run the loop."""
     config = lab.config
     chosen = policy.make(options.policy or config.policy, config)
-    answering, words = choose_backends(lab, options.backend, given)
+    answering, words = choose_backends(lab, options, given)
     trials = config.budget.trials if options.trials is None else options.trials
     try:
-        async with _bench(lab, options, emit) as bench:
+        async with (
+            _bench(lab, options, emit) as bench,
+            _toolbox(lab, options, bench, emit) as toolbox,
+        ):
             emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
+            spending = Spending(lab, bench.history, budget_of(lab, options))
             roles = Roles(
-                lab, answering, bench.workspace, Prompts(lab), seed=options.seed, emit=emit
+                lab,
+                answering,
+                bench.workspace,
+                Prompts(lab),
+                spending,
+                seed=options.seed,
+                emit=emit,
+                toolkit=toolbox.of,
             )
             emit(
                 events.RunStarted(
@@ -123,7 +141,7 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
                     confinement=bench.evaluator.summary,
                 )
             )
-            loop = Loop(bench, chosen, roles, budget_of(lab, options), emit)
+            loop = Loop(bench, chosen, roles, spending, emit)
             end = await loop.run(trials)
             best = bench.history.best
             bench.reveal(best, "run")
@@ -152,22 +170,44 @@ def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
     )
 
 
+def _toolbox(lab: Lab, options: Options, bench: Bench, emit: Sink) -> Toolbox:
+    workspace, allowed = bench.workspace.path, options.allow_unsandboxed
+    return Toolbox(lab, workspace, bench.evaluator, emit, allow_unsandboxed=allowed)
+
+
 def choose_backends(
-    lab: Lab, name: str, given: Backend | None = None
+    lab: Lab, options: Options, given: Backend | None = None
 ) -> tuple[dict[Role, Backend], str]:
     """Make each role's backend, shared where it is the same; say which and why."""
     if given is not None:
         return dict.fromkeys(ROLES, given), given.name
-    chosen = choices_of(lab, name)
-    made = {choice.name: backends.make(choice, lab) for choice in set(chosen.values())}
-    words = dict.fromkeys(f"{choice.name} ({choice.why})" for choice in chosen.values())
-    return {role: made[choice.name] for role, choice in chosen.items()}, ", ".join(words)
+    chosen = choices_of(lab, options)
+    made = {choice: choosing.make(choice, lab) for choice in dict.fromkeys(chosen.values())}
+    words = dict.fromkeys(
+        choice.words(made[choice].model if choice.kind == "openai" else "")
+        for choice in chosen.values()
+    )
+    return {role: made[choice] for role, choice in chosen.items()}, ", ".join(words)
 
 
-def choices_of(lab: Lab, name: str) -> dict[Role, Choice]:
+def choices_of(lab: Lab, options: Options) -> dict[Role, Choice]:
     """Each role's backend: lab.json's own word for it, or else the run's."""
-    own = {role: choice.backend for role, choice in lab.config.roles.items() if choice.backend}
-    return {role: backends.choose(own.get(role, name)) for role in ROLES}
+    own = {role: lab.config.roles.get(role, RoleChoice()) for role in ROLES}
+    return {
+        role: choosing.choose(settings.backend or options.backend, _completed(settings, options))
+        for role, settings in own.items()
+    }
+
+
+def _completed(own: RoleChoice, options: Options) -> RoleChoice:
+    """What lab.json says of a role, with the run's model and effort where it leaves them open.
+
+    They are not meant for a role that has another backend than the run.
+    """
+    if own.backend not in (None, options.backend):
+        return own
+    model, effort = own.model or options.model, own.effort or options.effort
+    return msgspec.structs.replace(own, model=model, effort=effort)
 
 
 def budget_of(lab: Lab, options: Options) -> Budget:

@@ -46,10 +46,7 @@ class Workspace:
     def lay(self, files: Mapping[str, bytes], *, history: bool) -> None:
         """Replace everything by these files, an empty experiments/ and, if asked, the history."""
         for entry in self.path.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+            _remove(entry)
         for name, content in files.items():
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +55,15 @@ class Workspace:
         if history:
             (self.path / HISTORY).hardlink_to(self._history)
 
+    def write(self, code: str) -> str:
+        """Write an experiment for a role that answered with code; return its name."""
+        name = "experiments/proposal.py"
+        folder = self.path / "experiments"
+        _remove(folder)
+        folder.mkdir()
+        (self.path / name).write_bytes(code.encode("utf-8", "surrogatepass"))
+        return name
+
     def remember(self, lines: Iterable[bytes]) -> None:
         """Append rows to the history.
 
@@ -65,6 +71,13 @@ class Workspace:
         """
         with self._history.open("ab") as file:
             file.writelines(line + b"\n" for line in lines)
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def _private_folder() -> Path:

@@ -6,6 +6,7 @@ import tempfile
 from inspect import unwrap
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from leanlab.dryrun import describe
@@ -61,6 +62,17 @@ def rendered(lab: Lab) -> dict[str, str]:
         "critic": prompts.turn("critic", memory, improve, trial=3),
         "director": prompts.turn("director", memory, improve, trial=3),
         "fix": prompts.fix("crashed", "Traceback\n  ValueError: no", 2),
+    } | _by_code(lab, memory, improve)
+
+
+def _by_code(lab: Lab, memory: Memory, move: Move) -> dict[str, str]:
+    """The prompts of a Worker that answers with code."""
+    config = msgspec.structs.replace(lab.config, propose="code")
+    prompts = Prompts(Lab(lab.folder, lab.home, config))
+    (lab.experiments / "0003_idea.py").write_text("def f(x):\n    return 2\n")
+    return {
+        "worker_code": prompts.turn("worker", memory, move, trial=4),
+        "fix_code": prompts.fix("crashed", "Traceback\n  ValueError: no", 1),
     }
 
 
@@ -70,7 +82,9 @@ def first_prompt(folder: Path) -> str:
     return Prompts(lab).turn("worker", memory, move, trial=1)
 
 
-@pytest.mark.parametrize("name", ["worker", "worker_first", "critic", "director", "fix"])
+@pytest.mark.parametrize(
+    "name", ["worker", "worker_first", "worker_code", "critic", "director", "fix", "fix_code"]
+)
 def test_a_prompt_is_as_the_golden_file_has_it(lab: Path, name: str) -> None:
     text = rendered(open_lab(lab))[name]
     assert text == (GOLDEN / f"{name}.md").read_text(), "python -m tests.test_prompts writes it"

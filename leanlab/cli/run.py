@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,14 +26,28 @@ if TYPE_CHECKING:
 BUDGET_ENDED = 3
 
 
+class Effort(StrEnum):
+    """What --effort takes."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 @expected
 def run(
     lab: LabArgument = None,
     lab_option: LabOption = None,
     n: Annotated[int | None, option("--n", "-n", help="How many trials.", min=0)] = None,
     backend: Annotated[
-        str, option("--backend", help="What answers: auto, offline, scripted:FILE.")
+        str, option("--backend", help="What answers: auto, offline, openai, scripted:FILE.")
     ] = "auto",
+    model: Annotated[
+        str | None, option("--model", help="Which of the backend's models.", metavar="NAME")
+    ] = None,
+    effort: Annotated[
+        Effort | None, option("--effort", help="How much the model is to think.")
+    ] = None,
     policy: Annotated[
         str | None, option("--policy", help="How trials are chosen: greedy, erm.")
     ] = None,
@@ -68,6 +83,8 @@ def run(
     options = Options(
         trials=n,
         backend=backend,
+        model=model,
+        effort=effort.value if effort else None,
         policy=policy,
         seed=seed,
         max_usd=max_usd,
