@@ -51,6 +51,11 @@ class Asked:
         return [item["content"] for item in items if item.get("role") == "user"]
 
     @property
+    def tools(self) -> list[str]:
+        tools = self.body.get("tools", [])
+        return [tool.get("name") or tool.get("function", {}).get("name", "") for tool in tools]
+
+    @property
     def tool_answers(self) -> list[str]:
         items = self.body.get("input") or self.body.get("messages") or []
         outputs = [item["output"] for item in items if item.get("type") == "function_call_output"]
@@ -60,7 +65,7 @@ class Asked:
 class FakeOpenAI:
     """Use it as a context manager; url is the base URL."""
 
-    def __init__(self, *steps: Says) -> None:
+    def __init__(self, *steps: Says | Callable[[Asked], Says]) -> None:
         self.steps = list(steps)
         self.asked: list[Asked] = []
         self.before_answer: Callable[[int], None] = lambda _: None
@@ -88,8 +93,9 @@ class FakeOpenAI:
             self.asked.append(asked)
         step = self.steps[min(number, len(self.steps) - 1)]
         self.before_answer(number)
-        self._ended.wait(step.hang)
-        return step
+        whole = step if isinstance(step, Says) else step(asked)
+        self._ended.wait(whole.hang)
+        return whole
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         fake = self

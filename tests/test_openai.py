@@ -117,5 +117,4 @@ def test_a_model_without_tools_answers_with_code(parity: Path, api: str) -> None
     assert "f needs a docstring" in fake.asked[2].said[-1]
     assert "experiments/" not in fake.asked[2].said[-1]
     assert '    """The first character."""\n' in fake.asked[3].said[0]
-    names = [tool.get("name") or tool["function"]["name"] for tool in fake.asked[0].body["tools"]]
-    assert names == ["submit_result"]
+    assert fake.asked[0].tools == ["submit_result"]

@@ -51,9 +51,10 @@ def read(workspace: Path, path: PurePosixPath) -> bytes:
         raise ToolRefused(f"{str(path)[:200]!r} {why}. search lists the files.") from error
     finally:
         os.close(folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ToolRefused(f"{str(path)[:200]!r} is no plain file.")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ToolRefused(f"{str(path)[:200]!r} is no plain file.")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ToolRefused(f"{str(path)!r} is larger than {MAX_BYTES:,} bytes.")
