@@ -103,6 +103,14 @@ class RoleChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Whose price list holds, where the base_url is a gateway: a provider of genai-prices."""
     code_interpreter: bool = False
     """The provider's own, on its machines; for "propose": "code"."""
+    command: tuple[str, ...] = ()
+    """Of the command backend: program and arguments."""
+    environment: tuple[str, ...] = ()
+    """Variables that the command is handed, by name."""
+    readable: tuple[str, ...] = ()
+    """Paths that the command may read, beyond system and workspace."""
+    writable: tuple[str, ...] = ()
+    """Paths that the command may write, beyond the workspace."""
 
 
 class LabConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

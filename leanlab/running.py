@@ -50,6 +50,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_seconds: float | None = None
     require_tier: str | None = None
     allow_unsandboxed: bool = False
+    allow_unfenced: bool = False
     prepare: bool = False
     """Whether the user agrees to the lab's prepare_cmd."""
 
@@ -182,11 +183,11 @@ def choose_backends(
     if given is not None:
         return dict.fromkeys(ROLES, given), given.name
     chosen = choices_of(lab, options)
-    made = {choice: choosing.make(choice, lab) for choice in dict.fromkeys(chosen.values())}
-    words = dict.fromkeys(
-        choice.words(made[choice].model if choice.kind == "openai" else "")
-        for choice in chosen.values()
-    )
+    made = {
+        choice: choosing.make(choice, lab, allow_unfenced=options.allow_unfenced)
+        for choice in dict.fromkeys(chosen.values())
+    }
+    words = dict.fromkeys(choice.words(made[choice]) for choice in chosen.values())
     return {role: made[choice] for role, choice in chosen.items()}, ", ".join(words)
 
 

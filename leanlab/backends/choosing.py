@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from leanlab.backends import Backend
     from leanlab.lab import Lab
 
-BACKENDS = ("auto", "offline", "openai", "scripted")
+BACKENDS = ("auto", "offline", "openai", "command", "scripted")
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +31,11 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     def kind(self) -> str:
         return self.name.partition(":")[0]
 
-    def words(self, model: str) -> str:
-        """For the run's first line; model is that of the backend that was made."""
-        return f"{self.name}{model and f' {model}'} ({self.why})"
+    def words(self, made: Backend) -> str:
+        """For the run's first line."""
+        model = f" {made.model}" if self.kind == "openai" else ""
+        fence = ", with no fence around it" if made.unfenced else ""
+        return f"{self.name}{model} ({self.why}{fence})"
 
 
 def choose(name: str, settings: RoleChoice = RoleChoice()) -> Choice:  # noqa: B008 - frozen
@@ -60,7 +62,7 @@ _AUTO: tuple[tuple[str, Callable[[RoleChoice], str]], ...] = (("openai", _openai
 """What auto looks at, in order: a backend, and why it would serve; empty where it would not."""
 
 
-def make(choice: Choice, lab: Lab) -> Backend:
+def make(choice: Choice, lab: Lab, *, allow_unfenced: bool = False) -> Backend:
     """Make the chosen backend for a lab. A ConfigError says what is missing, and the remedy."""
     argument = choice.name.partition(":")[2]
     if choice.kind == "scripted":
@@ -71,6 +73,10 @@ def make(choice: Choice, lab: Lab) -> Backend:
         from leanlab.backends.openai import OpenAIBackend
 
         return OpenAIBackend(lab, choice.settings)
+    if choice.kind == "command":
+        from leanlab.backends.command import CommandBackend
+
+        return CommandBackend.of(lab, choice.settings, argument, allow_unfenced=allow_unfenced)
     from leanlab.backends.offline import OfflineBackend
 
     return OfflineBackend(lab)

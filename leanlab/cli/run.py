@@ -40,7 +40,10 @@ def run(
     lab_option: LabOption = None,
     n: Annotated[int | None, option("--n", "-n", help="How many trials.", min=0)] = None,
     backend: Annotated[
-        str, option("--backend", help="What answers: auto, offline, openai, scripted:FILE.")
+        str,
+        option(
+            "--backend", help="What answers: auto, offline, openai, command:COMMAND, scripted:FILE."
+        ),
     ] = "auto",
     model: Annotated[
         str | None, option("--model", help="Which of the backend's models.", metavar="NAME")
@@ -67,6 +70,10 @@ def run(
     ] = False,
     require_tier: RequireTier = None,
     allow_unsandboxed: AllowUnsandboxed = False,
+    allow_unfenced: Annotated[
+        bool,
+        option("--allow-unfenced", help="Run an agent's program where nothing can fence it in."),
+    ] = False,
     prepare: Annotated[
         bool, option("--prepare", help="Agree to run the lab's prepare_cmd, with the network.")
     ] = False,
@@ -92,6 +99,7 @@ def run(
         max_seconds=seconds(max_time),
         require_tier=require_tier,
         allow_unsandboxed=allow_unsandboxed,
+        allow_unfenced=allow_unfenced,
         prepare=prepare or (not dry_run and _agrees_to_prepare(opened)),
     )
     if dry_run:
