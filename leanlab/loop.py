@@ -80,6 +80,7 @@ class Loop:
         return self._lab.state / "stop"
 
     async def _trial(self, number: int, left: int) -> None:
+        self._bench.refresh()
         move = self._policy.ask(self._history)
         memory = recall(self._lab, self._history, move)
         self._emit(events.TrialStarted(trial=number, left=left))

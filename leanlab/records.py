@@ -153,7 +153,13 @@ class Reveal(Record, frozen=True, kw_only=True, tag="reveal"):
     command: str
 
 
-AnyRecord = Trial | Evaluation | RoleTurn | Reveal
+class Note(Record, frozen=True, kw_only=True, tag="note"):
+    """A line by which a person steers; the next Worker reads it."""
+
+    text: str
+
+
+AnyRecord = Trial | Evaluation | RoleTurn | Reveal | Note
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

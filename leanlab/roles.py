@@ -150,7 +150,8 @@ class Roles:
             move=move.kind,
             parents=move.parents,
             critic=memory.critic,
-            director=memory.director,
+            # A researcher follows these lines wherever they come from, and the last the most.
+            director="\n".join([memory.director, *memory.people]).strip("\n"),
         )
 
     async def _turn(

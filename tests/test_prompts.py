@@ -16,7 +16,7 @@ from leanlab.lab import Lab, open_lab
 from leanlab.memory import Memory, printable, recall
 from leanlab.policy import Move
 from leanlab.prompts import Prompts
-from leanlab.records import Fault, Trial
+from leanlab.records import Fault, Note, Trial
 from leanlab.running import Options
 
 from .conftest import WEAK, MakeLab
@@ -45,6 +45,7 @@ def history(lab: Lab) -> History:
             trial(1, metrics={metric: 0.25, "secret": 0.9}, notes="count the vowels"),
             trial(2, status="crashed", error=crash),
             trial(3, metrics={metric: 0.75}, notes=HOSTILE, feedback="2 of 8 are wrong"),
+            Note(run="person", text="Think of the empty string.\nPlease."),
         ]
     )
 
