@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leanlab import policy
+from leanlab.casting import ROLES, choices_of
 from leanlab.memory import recall
 from leanlab.overview import history_of
 from leanlab.prompts import Prompts
-from leanlab.running import ROLES, budget_of, choices_of
+from leanlab.running import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from leanlab import events, policy
-from leanlab.backends import choosing
 from leanlab.bench import Bench, open_bench
-from leanlab.config import RoleChoice
+from leanlab.casting import cast
 from leanlab.errors import LabError
 from leanlab.evaluator import Rejected, Taken, take
 from leanlab.evaluator.intake import unrecorded
@@ -28,11 +27,9 @@ from leanlab.tools import Toolbox
 
 if TYPE_CHECKING:
     from leanlab.backends import Backend
-    from leanlab.backends.choosing import Choice
     from leanlab.config import Budget, Level
-    from leanlab.events import Role, Sink
+    from leanlab.events import Sink
 
-ROLES: tuple[Role, ...] = ("worker", "critic", "director")
 T = TypeVar("T")
 
 
@@ -51,6 +48,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     require_tier: str | None = None
     allow_unsandboxed: bool = False
     allow_unfenced: bool = False
+    record: Path | None = None
+    """Write every request and its answer down."""
+    replay: Path | None = None
+    """Have such a file answer."""
     prepare: bool = False
     """Whether the user agrees to the lab's prepare_cmd."""
 
@@ -108,7 +109,7 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     """Open the bench, choose policy and backends, run the loop."""
     config = lab.config
     chosen = policy.make(options.policy or config.policy, config)
-    answering, words = choose_backends(lab, options, given)
+    answering, words = cast(lab, options, given)
     trials = config.budget.trials if options.trials is None else options.trials
     try:
         async with (
@@ -174,41 +175,6 @@ def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
 def _toolbox(lab: Lab, options: Options, bench: Bench, emit: Sink) -> Toolbox:
     workspace, allowed = bench.workspace.path, options.allow_unsandboxed
     return Toolbox(lab, workspace, bench.evaluator, emit, allow_unsandboxed=allowed)
-
-
-def choose_backends(
-    lab: Lab, options: Options, given: Backend | None = None
-) -> tuple[dict[Role, Backend], str]:
-    """Make each role's backend, shared where it is the same; say which and why."""
-    if given is not None:
-        return dict.fromkeys(ROLES, given), given.name
-    chosen = choices_of(lab, options)
-    made = {
-        choice: choosing.make(choice, lab, allow_unfenced=options.allow_unfenced)
-        for choice in dict.fromkeys(chosen.values())
-    }
-    words = dict.fromkeys(choice.words(made[choice]) for choice in chosen.values())
-    return {role: made[choice] for role, choice in chosen.items()}, ", ".join(words)
-
-
-def choices_of(lab: Lab, options: Options) -> dict[Role, Choice]:
-    """Each role's backend: lab.json's own word for it, or else the run's."""
-    own = {role: lab.config.roles.get(role, RoleChoice()) for role in ROLES}
-    return {
-        role: choosing.choose(settings.backend or options.backend, _completed(settings, options))
-        for role, settings in own.items()
-    }
-
-
-def _completed(own: RoleChoice, options: Options) -> RoleChoice:
-    """What lab.json says of a role, with the run's model and effort where it leaves them open.
-
-    They are not meant for a role that has another backend than the run.
-    """
-    if own.backend not in (None, options.backend):
-        return own
-    model, effort = own.model or options.model, own.effort or options.effort
-    return msgspec.structs.replace(own, model=model, effort=effort)
 
 
 def budget_of(lab: Lab, options: Options) -> Budget:

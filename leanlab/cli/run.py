@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,6 +75,12 @@ def run(
         bool,
         option("--allow-unfenced", help="Run an agent's program where nothing can fence it in."),
     ] = False,
+    record: Annotated[
+        Path | None, option("--record", help="Write every request and answer into a new file.")
+    ] = None,
+    replay: Annotated[
+        Path | None, option("--replay", help="Have a recorded file answer: no key, no network.")
+    ] = None,
     prepare: Annotated[
         bool, option("--prepare", help="Agree to run the lab's prepare_cmd, with the network.")
     ] = False,
@@ -100,6 +107,8 @@ def run(
         require_tier=require_tier,
         allow_unsandboxed=allow_unsandboxed,
         allow_unfenced=allow_unfenced,
+        record=record,
+        replay=replay,
         prepare=prepare or (not dry_run and _agrees_to_prepare(opened)),
     )
     if dry_run:
