@@ -110,13 +110,13 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     config = lab.config
     chosen = policy.make(options.policy or config.policy, config)
     answering, words = cast(lab, options, given)
+    emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
     trials = config.budget.trials if options.trials is None else options.trials
     try:
         async with (
             _bench(lab, options, emit) as bench,
             _toolbox(lab, options, bench, emit) as toolbox,
         ):
-            emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
             spending = Spending(lab, bench.history, budget_of(lab, options))
             roles = Roles(
                 lab,

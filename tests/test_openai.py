@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from leanlab import events, run
+from leanlab.backends.choosing import choose
 from leanlab.backends.openai import KEY
+from leanlab.casting import choices_of
+from leanlab.errors import BackendUnavailable
+from leanlab.lab import open_lab
 from leanlab.ledger import Ledger
 from leanlab.records import AnyRecord, RoleTurn, Trial
+from leanlab.running import Options
 
+from .conftest import MakeLab
 from .fake_openai import FakeOpenAI, Says
+from .processes import command
 
 BROKEN = "def f(x: str) -> int:\n    return 1\n"
 WRONG = 'def f(x: str) -> int:\n    """The first character."""\n    return int(x[0])\n'
@@ -118,3 +127,175 @@ def test_a_model_without_tools_answers_with_code(parity: Path, api: str) -> None
     assert "experiments/" not in fake.asked[2].said[-1]
     assert '    """The first character."""\n' in fake.asked[3].said[0]
     assert fake.asked[0].tools == ["submit_result"]
+
+
+def test_a_storm_of_429_uses_up_no_trial(
+    parity: Path, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leanlab.roles.PAUSES", (0.05,) * 9)
+    busy = Says(status=429, headers={"retry-after-ms": "100"}, error={"message": "slow down"})
+    cut = Says(text="half an answer", cut=True)
+    steps = [
+        busy, busy, busy, writes(WRONG), busy, cut, Says(status=503), submits("one"),
+        writes(RIGHT), submits("two"),
+    ]  # fmt: skip
+    seen: list[events.AnyEvent] = []
+    with FakeOpenAI(*steps) as fake:
+        lab = configure(parity, fake, api, critic_every=0, director_every=0)
+        summary = run(lab, trials=6, on_event=seen.append)
+    assert (summary.end.kind, summary.trials) == ("target", (1, 2))
+    first, second = records(parity, Trial)
+    assert (first.status, first.fixes, first.notes) == ("scored", 0, "one")
+    assert (first.tokens, second.tokens) == (2 * 1300, 2 * 1300)
+    paused = [(e.kind, e.seconds) for e in seen if isinstance(e, events.Paused)]
+    assert [kind for kind, _ in paused] == ["rate_limit"] * 4 + ["network", "overloaded"]
+    assert [seconds for _, seconds in paused] == [0.1] * 4 + [0.05] * 2
+    assert fake.asked[7].said == fake.asked[0].said, "the prompt was said once"
+
+
+def test_a_server_that_stays_silent_is_waited_for(
+    parity: Path, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leanlab.roles.PAUSES", (0.05,) * 9)
+    steps = [writes(RIGHT), Says(hang=60), submits("at last")]
+    with FakeOpenAI(*steps) as fake:
+        lab = configure(parity, fake, api)
+        config = json.loads((lab / "lab.json").read_text())
+        config["roles"]["worker"]["timeout"] = 0.5
+        (lab / "lab.json").write_text(json.dumps(config))
+        summary = run(lab, trials=6)
+    assert (summary.end.kind, summary.trials) == ("target", (1,))
+    (trial,) = records(parity, Trial)
+    assert (trial.notes, trial.tokens) == ("at last", 2 * 1300)
+
+
+def test_a_wrong_key_ends_the_run_at_once(parity: Path, api: str) -> None:
+    wrong = Says(status=401, error={"message": "Incorrect API key"})
+    with FakeOpenAI(wrong) as fake, pytest.raises(BackendUnavailable, match="Incorrect API key"):
+        run(configure(parity, fake, api), trials=6)
+    assert len(fake.asked) == 1
+    assert not (parity / "results.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ({"max_tokens": 3000}, "3900 of 3000 tokens"),
+        ({"max_usd": 2.5 * PRICE}, "usd"),
+    ],
+)
+def test_a_budget_ends_a_turn_in_the_middle(
+    parity: Path, api: str, budget: dict[str, Any], words: str
+) -> None:
+    looks = Says(calls=(("read", {"file": "task.md"}),))
+    with FakeOpenAI(looks) as fake:
+        summary = run(configure(parity, fake, api), trials=6, **budget)
+    assert len(fake.asked) == 3
+    assert (summary.end.kind, summary.trials) == ("budget", (1,))
+    assert words in summary.end.text
+    (trial,) = records(parity, Trial)
+    assert (trial.status, trial.tokens) == ("abandoned", 3900)
+    assert trial.error is not None
+    assert trial.error.category == "budget"
+    assert trial.cost_usd == pytest.approx(3 * PRICE)
+
+
+def test_a_trials_budget_ends_the_trial_and_the_run_goes_on(parity: Path, api: str) -> None:
+    looks = Says(calls=(("read", {"file": "task.md"}),))
+    steps = [looks, looks, looks, writes(RIGHT), submits("the parity")]
+    with FakeOpenAI(*steps) as fake:
+        lab = configure(parity, fake, api, budget={"trial_tokens": 3900}, critic_every=0)
+        summary = run(lab, trials=2)
+    assert (summary.end.kind, summary.trials) == ("target", (1, 2))
+    first, second = records(parity, Trial)
+    assert (first.status, first.tokens) == ("abandoned", 3900)
+    assert (second.status, second.tokens) == ("scored", 2600)
+
+
+def test_a_killed_run_loses_no_cost_and_counts_none_twice(parity: Path, api: str) -> None:
+    looks = Says(calls=(("read", {"file": "task.md"}),))
+    steps = [looks, looks, Says(hang=60), writes(RIGHT), submits("the parity")]
+    with FakeOpenAI(*steps) as fake:
+        arrived = threading.Event()
+        fake.before_answer = lambda number: arrived.set() if number == 2 else None
+        lab = configure(parity, fake, api)
+        process = subprocess.Popen(command(lab, "-n", "6"), stdout=subprocess.PIPE, text=True)
+        assert arrived.wait(60)
+        process.kill()
+        process.communicate()
+        assert not (lab / "results.jsonl").exists()
+        summary = run(lab, trials=6, max_tokens=5000)
+    assert (summary.end.kind, summary.trials) == ("target", (1,))
+    (trial,) = records(lab, Trial)
+    assert trial.tokens == 4 * 1300
+    assert trial.cost_usd == pytest.approx(4 * PRICE)
+    assert not (lab / ".leanlab" / "unrecorded.json").exists()
+    with FakeOpenAI(writes(WRONG), submits("again")) as fake:
+        run(configure(parity, fake, api), trials=1)
+    assert records(lab, Trial)[1].tokens == 2 * 1300
+
+
+def test_an_interrupted_trial_is_recorded_with_its_cost(parity: Path, api: str) -> None:
+    looks = Says(calls=(("read", {"file": "task.md"}),))
+    with FakeOpenAI(looks, Says(hang=60)) as fake:
+        arrived = threading.Event()
+        fake.before_answer = lambda number: arrived.set() if number == 1 else None
+        lab = configure(parity, fake, api)
+        process = subprocess.Popen(
+            command(lab, "-n", "6"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert arrived.wait(60)
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    (trial,) = records(lab, Trial)
+    assert (trial.status, trial.tokens) == ("abandoned", 1300)
+
+
+def test_what_happens_is_on_disk_and_in_the_console(parity: Path, api: str) -> None:
+    talks = Says(text="First I look.\nThen I write.", calls=(("read", {"file": "../lab.json"}),))
+    wish = Says(calls=(("request_package", {"package": "torch", "reason": "a net"}),))
+    with FakeOpenAI(talks, wish, writes(RIGHT), submits("the parity")) as fake:
+        lab = configure(parity, fake, api)
+        done = subprocess.run(command(lab), capture_output=True, text=True, check=True)
+    for line in (
+        "  │ First I look.",
+        "  │ Then I write.",
+        '  → read {"file": "../lab.json"}',
+        "    refused: '../lab.json' is outside your folder. Name a path inside it.",
+        "  the Worker asks for the package torch: a net (to agree, install it and add its name to "
+        "imports in lab.json)",
+    ):
+        assert f"{line}\n" in done.stdout
+    assert f"backend openai {MODEL} (asked for)" in done.stdout
+    on_disk = (lab / ".leanlab" / "events.jsonl").read_text()
+    kept = [json.loads(line) for line in on_disk.splitlines()]
+    kinds = {event["event"] for event in kept}
+    assert kinds >= {"said", "tool_called", "tool_answered", "used", "package_requested"}
+    assert sum(event["tokens"] for event in kept if event["event"] == "used") == 4 * 1300
+    assert "sk-secret" not in on_disk
+
+
+def test_auto_takes_it_where_its_key_is(parity: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = choose("auto")
+    assert (choice.name, choice.why) == ("openai", "auto: OPENAI_API_KEY is set")
+    monkeypatch.delenv(KEY)
+    assert choose("auto").name == "offline"
+    done = subprocess.run(
+        command(parity, "--backend", "openai"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("leanlab: backend openai needs a key, and OPENAI_API_KEY is not")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_runs_model_and_effort_are_for_roles_that_name_none(make_lab: MakeLab) -> None:
+    roles = {"worker": {"model": "big"}, "critic": {"backend": "offline"}, "director": {}}
+    lab = open_lab(make_lab(roles=roles))
+    chosen = choices_of(lab, Options(backend="openai", model="small", effort="low"))
+    told = {role: (c.name, c.settings.model, c.settings.effort) for role, c in chosen.items()}
+    assert told == {
+        "worker": ("openai", "big", "low"),
+        "critic": ("offline", None, None),
+        "director": ("openai", "small", "low"),
+    }
