@@ -98,7 +98,8 @@ class RoleChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     api: Literal["responses", "chat"] | None = None
     """None is responses, and chat where there is a base_url: every compatible server has that."""
     key: str | None = None
-    """The name of the environment variable that holds the key; None is the provider's own."""
+    """The name of the environment variable that holds the key; None is the provider's own, and no
+    key at all for a base_url."""
     prices: str | None = None
     """Whose price list holds, where the base_url is a gateway: a provider of genai-prices."""
     code_interpreter: bool = False

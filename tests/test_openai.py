@@ -45,7 +45,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 def configure(lab: Path, fake: FakeOpenAI, api: str = "responses", **config: Any) -> Path:
     """Have every role of the lab asked at the fake server, at OpenAI's prices."""
     choice = {"backend": "openai", "model": MODEL, "base_url": fake.url, "api": api}
-    choice["prices"] = "openai"
+    choice |= {"prices": "openai", "key": KEY}
     roles = dict.fromkeys(("worker", "critic", "director"), choice)
     path = lab / "lab.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"roles": roles} | config))

@@ -284,6 +284,18 @@ def test_a_model_that_does_not_think_is_asked_without_thoughts() -> None:
     assert included == [["reasoning.encrypted_content"], None, None]
 
 
+def test_a_key_goes_to_no_server_that_lab_json_names_alone(
+    tmp_path: Path, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeOpenAI(DONE) as fake:
+        Critics(tmp_path, fake, api=api).ask()
+        Critics(tmp_path, fake, api=api, key=KEY).ask()
+        monkeypatch.setenv("OPENAI_BASE_URL", fake.url)
+        Critics(tmp_path, fake, api=api, base_url=None).ask()
+    keys = [asked.headers["authorization"] for asked in fake.asked]
+    assert keys == ["Bearer none", "Bearer sk-secret", "Bearer sk-secret"]
+
+
 def test_what_is_missing_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lab = open_lab(SHIPPED_LABS / "parity")
     with pytest.raises(ConfigError, match="OPENAI_API_KEY is not set"):

@@ -31,7 +31,9 @@ class OpenAIBackend:
     def __init__(self, lab: Lab, settings: RoleChoice) -> None:
         url = settings.base_url or os.environ.get(URL) or None
         variable = settings.key or KEY
-        self._key = os.environ.get(variable, "")
+        # A key of the user's goes to a server that lab.json names only where it names the key too.
+        sent = settings.key or not settings.base_url
+        self._key = os.environ.get(variable, "") if sent else ""
         if not self._key and (settings.key or not url):
             raise ConfigError(
                 f"backend openai needs a key, and {variable} is not set. Set it, or name a local "
