@@ -80,6 +80,7 @@ class Loop:
         return self._lab.state / "stop"
 
     async def _trial(self, number: int, left: int) -> None:
+        self._spending.begin()
         self._bench.refresh()
         move = self._policy.ask(self._history)
         memory = recall(self._lab, self._history, move)
@@ -166,6 +167,7 @@ class Loop:
 
     async def _advise_once(self, role: Advisor) -> None:
         assert self._history.last is not None
+        self._spending.begin()
         number = self._history.last.trial
         move = self._policy.ask(self._history)
         memory = recall(self._lab, self._history, move)

@@ -118,7 +118,12 @@ class Roles:
         """Send the evaluation's message back to the same session."""
         prompt = self._prompts.fix(outcome.status, outcome.message, left)
         brief = msgspec.structs.replace(self._brief(trial, move, memory), message=outcome.message)
-        return await self._turn("worker", prompt, brief, WorkerReply, session)
+        turn = await self._turn("worker", prompt, brief, WorkerReply, session)
+        if turn.failure is None or turn.failure.kind != "session_lost":
+            return turn
+        # Whoever answers now has read nothing of it yet.
+        whole = self._prompts.turn("worker", memory, move, trial=trial)
+        return await self._turn("worker", f"{whole}\n{prompt}", brief, WorkerReply)
 
     async def advise(
         self, role: Advisor, trial: int, move: Move, memory: Memory

@@ -47,7 +47,7 @@ class Spending:
     """The account of a run. What is used goes into the next record, exactly once.
 
     What a run that was killed had used without a record is in the next run's first record, and
-    counts against that record's trial, not against the run.
+    counts against no budget of that run.
     """
 
     def __init__(self, lab: Lab, history: History, budget: Budget) -> None:
@@ -58,6 +58,11 @@ class Spending:
         self._open = self._left_over()
         self._usd_before = history.cost_usd + (self._open.usd or 0.0)
         self._tokens_before = history.tokens + (self._open.tokens or 0)
+        self._trial_begun = self._used()
+
+    def begin(self) -> None:
+        """A trial, or a turn of Critic or Director, begins: its own budget is whole."""
+        self._trial_begun = self._used()
 
     def use(self, usd: float | None, tokens: int | None) -> None:
         """Note what was used, as soon as it is known."""
@@ -85,10 +90,11 @@ class Spending:
     def allowance(self) -> Allowance:
         """What the next turn may use: the least of what run and trial have left."""
         budget, (usd, tokens, seconds) = self._budget, self._used()
+        usd_before, tokens_before, _ = self._trial_begun
         return Allowance(
-            usd=_least(_left(budget.usd, usd), _left(budget.trial_usd, self._open.usd or 0.0)),
+            usd=_least(_left(budget.usd, usd), _left(budget.trial_usd, usd - usd_before)),
             tokens=_least(
-                _left(budget.tokens, tokens), _left(budget.trial_tokens, self._open.tokens or 0)
+                _left(budget.tokens, tokens), _left(budget.trial_tokens, tokens - tokens_before)
             ),
             seconds=_left(budget.seconds, seconds),
         )
@@ -101,8 +107,8 @@ class Spending:
     def trial_over(self) -> str:
         """The same for the trial at hand."""
         limits = self._budget.trial_usd, self._budget.trial_tokens
-        used = self._open.usd or 0.0, self._open.tokens or 0
-        return _over("the trial's budget", ("usd", "tokens"), used, limits)
+        used = tuple(now - then for now, then in zip(self._used(), self._trial_begun, strict=True))
+        return _over("the trial's budget", ("usd", "tokens"), used[:2], limits)
 
     def _used(self) -> tuple[float, int, float]:
         usd = self._history.cost_usd + (self._open.usd or 0.0) - self._usd_before

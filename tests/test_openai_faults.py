@@ -19,6 +19,9 @@ from leanlab.backends.openai.responses import Responses
 from leanlab.config import RoleChoice
 from leanlab.errors import ConfigError
 from leanlab.lab import Lab, open_lab
+from leanlab.memory import Memory
+from leanlab.policy import Move
+from leanlab.prompts import Prompts
 from leanlab.resources import SHIPPED_LABS
 from leanlab.spending import Allowance
 from leanlab.testing import Act, ModelContract
@@ -307,3 +310,38 @@ def test_what_is_missing_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv(KEY, "sk-secret")
     with pytest.raises(ConfigError, match="code_interpreter"):
         OpenAIBackend(lab, RoleChoice(code_interpreter=True))
+
+
+def test_a_turn_costs_little_beyond_the_client(tmp_path: Path, api: str) -> None:
+    looks = Says(calls=(("read", {"file": "data/train.txt", "lines": 20}),))
+    spent: list[float] = []
+
+    class Timed(OpenAIBackend):
+        def _connect(self) -> Any:
+            wire = super()._connect()
+            real = wire.ask
+            ended = [time.thread_time()]
+
+            async def ask(*given: Any) -> Any:
+                spent.append(time.thread_time() - ended[0])
+                try:
+                    return await real(*given)
+                finally:
+                    ended[0] = time.thread_time()
+
+            wire.ask = ask  # type: ignore[method-assign]
+            return wire
+
+    async def work(url: str) -> None:
+        critics = Critics(tmp_path, fake)
+        asked = ModelContract().request(critics.lab, tmp_path)
+        prompt = Prompts(critics.lab).turn("worker", Memory(), Move(kind="draft"), trial=1)
+        backend = Timed(critics.lab, RoleChoice(base_url=url, model="m", api=api))  # type: ignore[arg-type]
+        await backend.ask(msgspec.structs.replace(asked, prompt=prompt))
+        await backend.close()
+
+    with FakeOpenAI(looks) as fake:
+        asyncio.run(work(fake.url))
+    assert len(spent) == 50
+    assert sorted(spent)[25] < 0.010
+    print(f"median {sorted(spent)[25] * 1000:.2f} ms, most {max(spent[1:]) * 1000:.2f} ms")
