@@ -144,6 +144,8 @@ class LabConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     policy: str = "greedy"
     propose: Literal["file", "code"] = "file"
     """Whether a Worker writes a file with tools, or answers with code that leanlab writes."""
+    web: bool = False
+    """Whether a model may search the web, where its provider offers that."""
     researcher: str | None = None
     """module:Class of the offline researcher; None means the general one."""
     roles: dict[Literal["worker", "critic", "director"], RoleChoice] = {}

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console as Terminal
 
 from leanlab import events, run
 from leanlab.backends.choosing import choose
 from leanlab.backends.openai import KEY
 from leanlab.casting import choices_of
+from leanlab.console import Console
 from leanlab.errors import BackendUnavailable
 from leanlab.lab import open_lab
 from leanlab.ledger import Ledger
@@ -299,3 +305,46 @@ def test_the_runs_model_and_effort_are_for_roles_that_name_none(make_lab: MakeLa
         "critic": ("offline", None, None),
         "director": ("openai", "small", "low"),
     }
+
+
+def test_tools_of_the_provider_are_there_where_lab_json_says_so(parity: Path) -> None:
+    answer = Says(calls=(("submit_result", {"code": RIGHT}),))
+    with FakeOpenAI(answer) as fake:
+        lab = configure(parity, fake, web=True, propose="code")
+        config = json.loads((lab / "lab.json").read_text())
+        config["roles"]["worker"]["code_interpreter"] = True
+        (lab / "lab.json").write_text(json.dumps(config))
+        run(lab, trials=1)
+    kinds = [tool["type"] for tool in fake.asked[0].body["tools"]]
+    assert kinds == ["function", "code_interpreter", "web_search"]
+
+
+def test_nobody_else_is_talked_to(parity: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(0.2)
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, address)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        with FakeOpenAI(writes(RIGHT), submits("the parity")) as fake:
+            done = subprocess.run(
+                command(configure(parity, fake, api), "--max-usd", "1"), check=False
+            )
+        assert done.returncode == 0
+        with pytest.raises(TimeoutError):
+            proxy.accept()
+
+
+def test_a_pause_is_counted_down(make_lab: MakeLab) -> None:
+    screen = io.StringIO()
+    with Console(Terminal(file=screen, force_terminal=True, width=200)) as console:
+        console(events.TrialStarted(trial=1, left=1))
+        console(events.Used(role="worker", trial=1, tokens=1300, cost_usd=0.5))
+        console(events.Paused(seconds=20, reason="slow down", kind="rate_limit"))
+        time.sleep(1.3)
+    shown = screen.getvalue()
+    assert "waiting 20 s: slow down" in shown
+    left = {float(found) for found in re.findall(r"asking again in (\d+\.\d) s", shown)}
+    assert max(left) <= 20.0
+    assert min(left) < 19.5
+    assert "1,300 tokens · $0.5000" in shown

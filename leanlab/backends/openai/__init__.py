@@ -49,6 +49,7 @@ class OpenAIBackend:
             )
         self.model = settings.model or DEFAULT_MODEL
         self._settings = _at(settings, url)
+        self._web = lab.config.web
         self._sessions = Sessions(lab.state / "sessions")
         self._wire: Wire | None = None
 
@@ -87,8 +88,12 @@ class OpenAIBackend:
             max_retries=0,
         )
         self._prices = Prices(self.model, str(self._client.base_url), self._settings.prices)
-        kind = Chat if self._settings.api == "chat" else Responses
-        self._wire = wire = kind(self._client, self.model, self._settings)
+        wire: Wire
+        if self._settings.api == "chat":
+            wire = Chat(self._client, self.model, self._settings)
+        else:
+            wire = Responses(self._client, self.model, self._settings, web=self._web)
+        self._wire = wire
         return wire
 
     async def close(self) -> None:

@@ -27,10 +27,13 @@ class Responses:
 
     form = "responses"
 
-    def __init__(self, client: openai.AsyncOpenAI, model: str, settings: RoleChoice) -> None:
+    def __init__(
+        self, client: openai.AsyncOpenAI, model: str, settings: RoleChoice, *, web: bool = False
+    ) -> None:
         self._client = client
         self._model = model
         self._settings = settings
+        self._web = web
         # Thoughts come back readable by the provider alone; other servers do not know of it.
         self._include = [] if settings.base_url else [_ENCRYPTED]
 
@@ -98,6 +101,8 @@ class Responses:
         ]
         if settings.code_interpreter:
             functions.append({"type": "code_interpreter", "container": {"type": "auto"}})
+        if self._web:
+            functions.append({"type": "web_search"})
         options: dict[str, Any] = {"tools": functions} if functions else {}
         if self._include:
             options["include"] = self._include
