@@ -43,6 +43,10 @@ class Bench:
 
     def load(self) -> None:
         """Read the ledger from the first record on, streaming."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Learn what others have added meanwhile: a person's note, a score shown."""
         self._learn(self.ledger.new())
 
     def append(self, record: AnyRecord) -> AnyRecord:

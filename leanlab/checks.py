@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from leanlab import backends, flat, policy
+from leanlab import flat, policy
 from leanlab.attacks.promises import KEPT, REMEDY, measured
+from leanlab.backends import choosing
 from leanlab.errors import ConfinementUnavailable, LabError, LeanlabError
 from leanlab.evaluator import Evaluator
 from leanlab.evaluator.prepare import due
@@ -147,7 +148,7 @@ def _policy(lab: Lab) -> tuple[Mark, str]:
 
 def _backend(lab: Lab) -> tuple[Mark, str]:
     names = {choice.backend for choice in lab.config.roles.values() if choice.backend} or {"auto"}
-    choices = [backends.choose(name) for name in sorted(names)]
+    choices = [choosing.choose(name) for name in sorted(names)]
     return "✓", ", ".join(f"{choice.name} ({choice.why})" for choice in choices)
 
 

@@ -55,6 +55,62 @@ class TurnStarted(Event, frozen=True, kw_only=True, tag="turn_started"):
     trial: int
 
 
+class Said(Event, frozen=True, kw_only=True, tag="said"):
+    """A piece of what a model writes, as it comes."""
+
+    role: Role
+    trial: int
+    text: str
+
+
+class ToolCalled(Event, frozen=True, kw_only=True, tag="tool_called"):
+    """A model uses a tool."""
+
+    role: Role
+    trial: int
+    tool: str
+    arguments: str
+    """JSON, cut short."""
+
+
+class ToolAnswered(Event, frozen=True, kw_only=True, tag="tool_answered"):
+    """A tool has answered, or refused."""
+
+    role: Role
+    trial: int
+    tool: str
+    text: str
+    """Cut short."""
+    refused: bool = False
+
+
+class Used(Event, frozen=True, kw_only=True, tag="used"):
+    """A model has answered once within a turn; these are its own tokens and cost."""
+
+    role: Role
+    trial: int
+    tokens: int | None
+    cost_usd: float | None
+
+
+class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
+    """A backend's own client asks again, within a turn."""
+
+    role: Role
+    trial: int
+    reason: str
+
+
+class PackageRequested(Event, frozen=True, kw_only=True, tag="package_requested"):
+    """A Worker says that an experiment needs a package. None is ever installed for it."""
+
+    trial: int
+    package: str
+    reason: str
+    allowed: bool
+    """imports in lab.json names it."""
+
+
 class Evaluating(Event, frozen=True, kw_only=True, tag="evaluating"):
     """The evaluator is at work."""
 
@@ -97,6 +153,8 @@ class Paused(Event, frozen=True, kw_only=True, tag="paused"):
 
     seconds: float
     reason: str
+    kind: str = ""
+    """The failure's."""
 
 
 class Notice(Event, frozen=True, kw_only=True, tag="notice"):
@@ -117,11 +175,16 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
 
 
 AnyEvent = (
-    RunStarted | TrialStarted | TurnStarted | Evaluating | Progressed | SentBack | Recorded | Noted
-    | Paused | Notice | RunEnded
+    RunStarted | TrialStarted | TurnStarted | Said | ToolCalled | ToolAnswered | Used | Retrying
+    | PackageRequested | Evaluating | Progressed | SentBack | Recorded | Noted | Paused | Notice
+    | RunEnded
 )  # fmt: skip
 
 Sink = Callable[[AnyEvent], None]
+
+
+def ignore(_event: AnyEvent) -> None:
+    """A sink for nobody."""
 
 
 def to_file(path: Path) -> Sink:

@@ -7,12 +7,16 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from leanlab import flat
-from leanlab.records import AnyRecord, Evaluation, Reveal, RoleTurn, Scored, Trial
+from leanlab.records import AnyRecord, Evaluation, Note, Reveal, RoleTurn, Scored, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from leanlab.config import LabConfig
+
+
+PEOPLE_SAID = 5
+"""How many of people's lines are kept before the roles' eyes."""
 
 
 class History:
@@ -48,6 +52,8 @@ class History:
         self.tokens = 0
         self.revealed: set[tuple[int, str]] = set()
         """Hidden metrics that a person has seen: trial and metric."""
+        self.said: deque[str] = deque(maxlen=PEOPLE_SAID)
+        """What people said last, the newest last."""
         self._size = config.memory.top
         self._tried: set[int] = set()
 
@@ -75,6 +81,8 @@ class History:
             self._spend(record)
         elif isinstance(record, Reveal):
             self.revealed |= {(record.trial, metric) for metric in record.metrics}
+        elif isinstance(record, Note):
+            self.said.append(record.text)
 
     def _spend(self, record: Trial | RoleTurn) -> None:
         self.cost_usd += record.cost_usd or 0.0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -18,15 +17,14 @@ from leanlab.pending import Pending
 from leanlab.records import RoleTurn, Seconds, Trial, Verdict
 
 if TYPE_CHECKING:
+    from leanlab.backends import Failure
     from leanlab.bench import Bench
-    from leanlab.config import Budget
     from leanlab.evaluator import Taken
     from leanlab.events import Sink
     from leanlab.memory import Memory
     from leanlab.policy import Advisor, Move, Policy
     from leanlab.roles import Roles, Turn, WorkerReply
-
-Number = TypeVar("Number", float | None, int | None)
+    from leanlab.spending import Spending
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,18 +42,15 @@ class Loop:
     """Runs trials. The only writer of the ledger; everything it needs is handed to it."""
 
     def __init__(
-        self, bench: Bench, policy: Policy, roles: Roles, budget: Budget, emit: Sink
+        self, bench: Bench, policy: Policy, roles: Roles, spending: Spending, emit: Sink
     ) -> None:
         self._bench = bench
         self._lab = bench.lab
         self._history = bench.history
         self._policy = policy
         self._roles = roles
-        self._budget = budget
+        self._spending = spending
         self._emit = emit
-        self._start = time.monotonic()
-        self._cost_before = bench.history.cost_usd
-        self._tokens_before = bench.history.tokens
         self.recorded: list[int] = []
         """Numbers of the trials that this run recorded."""
 
@@ -79,7 +74,7 @@ class Loop:
         if self._stop_file.exists():
             self._stop_file.unlink()
             return End(kind="stopped", text="stopped by leanlab stop")
-        if spent := self._spent():
+        if spent := self._spending.run_over():
             return End(kind="budget", text=spent)
         return None
 
@@ -87,20 +82,10 @@ class Loop:
     def _stop_file(self) -> Path:
         return self._lab.state / "stop"
 
-    def _spent(self) -> str | None:
-        """Name the budget that is used up, or None."""
-        used = (
-            ("usd", self._history.cost_usd - self._cost_before, self._budget.usd),
-            ("tokens", self._history.tokens - self._tokens_before, self._budget.tokens),
-            ("seconds", time.monotonic() - self._start, self._budget.seconds),
-        )
-        for name, spent, limit in used:
-            if limit is not None and spent >= limit:
-                return f"budget used up: {spent:.6g} of {limit:g} {name}"
-        return None
-
     async def _trial(self, number: int, left: int) -> End | None:
         """Run and record a trial; return the run's end where nobody has anything to propose."""
+        self._spending.begin()
+        self._bench.refresh()
         move = self._policy.ask(self._history)
         try:
             await self._run_trial(number, left, move)
@@ -132,6 +117,7 @@ class Loop:
             trial=number,
             backend=backend.name,
             model=backend.model,
+            unfenced=backend.unfenced,
             policy=self._policy.name,
             move=move.kind,
             parents=move.parents,
@@ -151,7 +137,7 @@ class Loop:
         taken, outcome = await self._assess(draft, turn, None)
         message = outcome
         for left in range(self._lab.config.max_fix_calls - 1, -1, -1):
-            if not _worth_sending_back(message) or turn.failure is not None or self._spent():
+            if not _worth_sending_back(message) or turn.failure is not None or self._is_broke:
                 break
             self._emit(
                 events.SentBack(trial=draft.trial, status=message.status, message=message.message)
@@ -171,7 +157,7 @@ class Loop:
     ) -> tuple[Taken | None, Outcome]:
         if turn.reply is None:
             assert turn.failure is not None
-            return None, _rejected("no experiment", turn.failure.message)
+            return None, _unproposed(turn.failure)
         pending.save(self._lab, draft)
         file, workspace = turn.reply.experiment_file, self._bench.workspace.path
         try:
@@ -192,14 +178,19 @@ class Loop:
         outcome = await self._evaluate(number, path)
         self._record(self._trial_record(draft, taken, outcome))
 
+    @property
+    def _is_broke(self) -> bool:
+        return bool(self._spending.run_over() or self._spending.trial_over())
+
     async def _advise(self) -> None:
         for role in self._policy.due(self._history):
-            if self._spent():
+            if self._spending.run_over():
                 return
             await self._advise_once(role)
 
     async def _advise_once(self, role: Advisor) -> None:
         assert self._history.last is not None
+        self._spending.begin()
         number = self._history.last.trial
         move = self._policy.ask(self._history)
         memory = recall(self._lab, self._history, move)
@@ -210,20 +201,23 @@ class Loop:
             self._emit(events.Notice(text=f"the {role} gave no note: {reason}"))
             return
         backend = self._roles.backend(role, move)
+        usd, tokens = self._spending.due()
         record = RoleTurn(
             run=self._bench.run,
             role=role,
             after_trial=number,
             text=turn.reply.text,
             evaluator=self._bench.evaluator.fingerprint,
-            cost_usd=turn.cost_usd,
-            tokens=turn.tokens,
+            cost_usd=usd,
+            tokens=tokens,
             backend=backend.name,
             model=backend.model,
             session=turn.session,
             prompt_sha256=turn.prompt_sha256,
+            unfenced=backend.unfenced,
         )
         whole = self._bench.append(record)
+        self._spending.recorded()
         write_whole(self._lab.note_file(role), f"{turn.reply.text.rstrip()}\n".encode())
         assert isinstance(whole, RoleTurn)
         self._emit(events.Noted(record=whole))
@@ -231,6 +225,7 @@ class Loop:
     def _trial_record(self, draft: Pending, taken: Taken | None, outcome: Outcome) -> Trial:
         fields = self._bench.scored_fields(draft.trial, taken, outcome)
         fields["seconds"] = Seconds(propose=draft.propose_seconds, evaluate=outcome.seconds)
+        fields["cost_usd"], fields["tokens"] = self._spending.due()
         return Trial(**fields | draft.trial_fields())
 
     def _abandoned(self, draft: Pending) -> Trial:
@@ -242,6 +237,7 @@ class Loop:
 
     def _record(self, record: Trial) -> None:
         whole = self._bench.append(record)
+        self._spending.recorded()
         assert isinstance(whole, Trial)
         self.recorded.append(whole.trial)
         self._policy.tell(whole)
@@ -251,27 +247,27 @@ class Loop:
 
 
 def _after(draft: Pending, turn: Turn[WorkerReply]) -> Pending:
-    """Add a turn's words and costs."""
+    """Add a turn's words and time."""
     return msgspec.structs.replace(
         draft,
         notes=turn.reply.notes if turn.reply else draft.notes,
-        cost_usd=_sum(draft.cost_usd, turn.cost_usd),
-        tokens=_sum(draft.tokens, turn.tokens),
         session=turn.session or draft.session,
         prompt_sha256=draft.prompt_sha256 or turn.prompt_sha256,
         propose_seconds=draft.propose_seconds + turn.seconds,
     )
 
 
-def _sum(a: Number, b: Number) -> Number:
-    """Add what is known; None only when neither is."""
-    return b if a is None else a if b is None else a + b
-
-
 def _worth_sending_back(outcome: Outcome) -> bool:
     """A Worker can mend its experiment, not the lab's own evaluation."""
     error = outcome.verdict.error
     return outcome.status != "scored" and (error is None or error.category != "evaluation")
+
+
+def _unproposed(failure: Failure) -> Outcome:
+    """A trial without an experiment; one that a budget ended was given up, not rejected."""
+    if failure.kind == "budget":
+        return Outcome(verdict=Verdict.failed("abandoned", "budget", failure.message))
+    return _rejected("no experiment", failure.message)
 
 
 def _rejected(category: str, text: str) -> Outcome:

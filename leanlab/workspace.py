@@ -58,10 +58,7 @@ class Workspace:
     def lay(self, files: Mapping[str, bytes], *, history: bool) -> None:
         """Replace everything by these files, an empty experiments/ and, if asked, the history."""
         for entry in self.path.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+            _remove_entry(entry)
         for name, content in files.items():
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +66,15 @@ class Workspace:
         (self.path / "experiments").mkdir(exist_ok=True)
         if history:
             (self.path / HISTORY).hardlink_to(self._history)
+
+    def write(self, code: str) -> str:
+        """Write an experiment for a role that answered with code; return its name."""
+        name = "experiments/proposal.py"
+        folder = self.path / "experiments"
+        _remove_entry(folder)
+        folder.mkdir()
+        (self.path / name).write_bytes(code.encode("utf-8", "surrogatepass"))
+        return name
 
     def remember(self, lines: Iterable[bytes]) -> None:
         """Append rows to the history.
@@ -112,6 +118,13 @@ def _remove_abandoned(parent: Path) -> None:
 def _remove(workspace: Path) -> None:
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.with_suffix(".history").unlink(missing_ok=True)
+
+
+def _remove_entry(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def _lock(descriptor: int) -> bool:

@@ -383,14 +383,27 @@ def test_the_researcher_tries_its_guesses_and_stops(tmp_path: Path) -> None:
 
 def test_the_script_is_played(tmp_path: Path) -> None:
     write(tmp_path, "docs/lab.md", "docs/backends.md")
-    block = next(b for b in BLOCKS if (b.page, b.language) == ("docs/backends.md", "console"))
-    ((command, _),) = sessions(block)
-    done = call(command, tmp_path)
+    done = call(command_with("scripted:"), tmp_path)
     assert done.returncode == 0, done.stderr
     record = last_trial(tmp_path / "root")
     assert (record.status, record.fixes) == ("scored", 1)
     assert record.experiment_file == "experiments/0001_heron.py"
     assert "target reached" in done.stdout
+
+
+def command_with(word: str) -> str:
+    """The command of docs/backends.md that has the word in it."""
+    shown = [b for b in BLOCKS if (b.page, b.language) == ("docs/backends.md", "console")]
+    return next(line for block in shown for line, _ in sessions(block) if word in line)
+
+
+def test_the_smallest_agent_runs(tmp_path: Path) -> None:
+    write(tmp_path, "docs/lab.md", "docs/backends.md")
+    done = call(command_with("command:"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = last_trial(tmp_path / "root")
+    assert (record.notes, record.backend) == ("One step of Heron's.", "command")
+    assert "An idea." in done.stdout
 
 
 def test_a_run_from_python(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class OfflineBackend:
     """Asks the lab's researcher, or the general one. It is told of the workspace, not the lab."""
 
     name = "offline"
+    unfenced = False
 
     def __init__(self, lab: Lab) -> None:
         self.model = lab.config.researcher or GENERAL_RESEARCHER

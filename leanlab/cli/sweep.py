@@ -11,10 +11,14 @@ import typer
 
 from leanlab.cli.run import BUDGET_ENDED, agrees_to_prepare
 from leanlab.cli.shared import (
+    BACKEND_HELP,
+    AllowUnfenced,
     AllowUnsandboxed,
+    Effort,
     Json,
     LabArgument,
     LabOption,
+    Model,
     RequireTier,
     expected,
     named,
@@ -46,10 +50,9 @@ def sweep(
         option("--attempts", help="At most so many for each point; else budget.trials.", min=1),
     ] = None,
     jobs: Annotated[int, option("--jobs", "-j", help="How many points at once.", min=1)] = 1,
-    backend: Annotated[
-        str | None,
-        option("--backend", help="What answers: auto (default), offline, scripted:FILE."),
-    ] = None,
+    backend: Annotated[str | None, option("--backend", help=BACKEND_HELP)] = None,
+    model: Model = None,
+    effort: Effort = None,
     policy: Annotated[
         str | None,
         option("--policy", help="How attempts are chosen: erm (default), greedy, escalate."),
@@ -76,6 +79,7 @@ def sweep(
     dry_run: Annotated[bool, option("--dry-run", help="Print the grid; change nothing.")] = False,
     require_tier: RequireTier = None,
     allow_unsandboxed: AllowUnsandboxed = False,
+    allow_unfenced: AllowUnfenced = False,
     prepare: Annotated[
         bool, option("--prepare", help="Agree to run the lab's prepare_cmd, with the network.")
     ] = False,
@@ -99,6 +103,8 @@ def sweep(
         axes=axes_of(opened, sets or [], seeds) if sets or seeds or not resume else None,
         attempts=attempts,
         backend=backend,
+        model=model,
+        effort=effort.value if effort else None,
         policy=policy,
         seed=seed,
     )
@@ -113,6 +119,7 @@ def sweep(
         max_usd=max_usd,
         require_tier=require_tier,
         allow_unsandboxed=allow_unsandboxed,
+        allow_unfenced=allow_unfenced,
         prepare=prepare or agrees_to_prepare(opened),
     )
     where = os.path.relpath(folder)
@@ -144,6 +151,6 @@ def _describe(plan: Plan) -> Iterator[str]:
     yield f"lab        {plan.lab}"
     yield f"grid       {_size(plan)}"
     yield f"policy     {plan.policy}"
-    yield f"backend    {plan.backend}"
+    yield f"backend    {' '.join(filter(None, (plan.backend, plan.model, plan.effort)))}"
     for point in plan.points():
         yield f"point      {printable(point.name)}"

@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Of the whole sweep, from its first start on."""
     require_tier: str | None = None
     allow_unsandboxed: bool = False
+    allow_unfenced: bool = False
     prepare: bool = False
 
 
@@ -148,4 +149,5 @@ class Conductor:
             max_usd=None if limit is None else max(0.0, limit - self._results.cost_usd),
             require_tier=self._settings.require_tier,
             allow_unsandboxed=self._settings.allow_unsandboxed,
+            allow_unfenced=self._settings.allow_unfenced,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from leanlab.config import Level
 from leanlab.errors import ConfigError
 from leanlab.lab import Lab, open_lab
 
@@ -29,6 +30,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     """At most, for each point."""
     backend: str = "auto"
+    model: str | None = None
+    effort: Level | None = None
     policy: str = "erm"
     seed: int = 0
 

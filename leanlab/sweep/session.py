@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leanlab import backends, policy
+from leanlab import policy
+from leanlab.backends import choosing
 from leanlab.errors import ConfigError, LabError
 from leanlab.lab import open_lab
 from leanlab.running import to_the_end
@@ -43,6 +44,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     axes: dict[str, tuple[str, ...]] | None = None
     attempts: int | None = None
     backend: str | None = None
+    model: str | None = None
+    effort: Level | None = None
     policy: str | None = None
     seed: int | None = None
 
@@ -101,7 +104,7 @@ def _shown(value: Any) -> str:
 
 def check(plan: Plan, lab: Lab) -> None:
     """Raise on what would fail at every point."""
-    backends.choose(plan.backend)
+    choosing.choose(plan.backend)
     policy.make(plan.policy, lab.config)
 
 

@@ -34,6 +34,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     max_usd: float | None
     require_tier: str | None
     allow_unsandboxed: bool
+    allow_unfenced: bool
 
 
 class Go(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,11 +133,14 @@ def _make_attempts(job: Job, lab: Lab, count: int, tell: Tell) -> Summary:
         lab,
         trials=count,
         backend=job.plan.backend,
+        model=job.plan.model,
+        effort=job.plan.effort,
         policy=job.plan.policy,
         seed=job.plan.seed,
         max_usd=job.max_usd,
         require_tier=job.require_tier,
         allow_unsandboxed=job.allow_unsandboxed,
+        allow_unfenced=job.allow_unfenced,
         on_event=on_event,
     )
 
