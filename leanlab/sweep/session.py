@@ -10,6 +10,7 @@ import msgspec
 
 from leanlab import policy
 from leanlab.backends import choosing
+from leanlab.config import Level
 from leanlab.errors import ConfigError, LabError
 from leanlab.lab import open_lab
 from leanlab.running import to_the_end
