@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from leanlab.labkit.byhand import main, main_validate
     from leanlab.labkit.candidate import Bit, Candidate, Replies
     from leanlab.labkit.researcher import Brief, NothingToPropose, Proposal, Researcher, Row
+    from leanlab.labkit.tool import Tool, ToolRefused
     from leanlab.labkit.view import Lab
     from leanlab.records import Verdict
 
@@ -29,6 +30,8 @@ __all__ = [
     "Replies",
     "Researcher",
     "Row",
+    "Tool",
+    "ToolRefused",
     "Verdict",
     "main",
     "main_validate",
@@ -41,6 +44,7 @@ _HOME = {
     **dict.fromkeys(
         ("Brief", "NothingToPropose", "Proposal", "Researcher", "Row"), "leanlab.labkit.researcher"
     ),
+    **dict.fromkeys(("Tool", "ToolRefused"), "leanlab.labkit.tool"),
     "Lab": "leanlab.labkit.view",
     "Verdict": "leanlab.records",
 }
