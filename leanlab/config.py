@@ -148,6 +148,8 @@ class LabConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Whether a model may search the web, where its provider offers that."""
     researcher: str | None = None
     """module:Class of the offline researcher; None means the general one."""
+    tools: tuple[str, ...] = ()
+    """Tools of that researcher's that a Worker's model may use, by name."""
     roles: dict[Literal["worker", "critic", "director"], RoleChoice] = {}
     budget: Budget = Budget()
     memory: Memory = Memory()

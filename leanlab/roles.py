@@ -64,11 +64,6 @@ Toolkit = Callable[["Role", int], "tuple[Tool, ...]"]
 """The tools of a role in a trial."""
 
 
-def no_tools(_role: Role, _trial: int) -> tuple[Tool, ...]:
-    """A toolkit for backends whose minds have hands of their own."""
-    return ()
-
-
 class Turn(msgspec.Struct, Generic[Reply], frozen=True, kw_only=True):
     """What came of one turn: a reply, or the failure that stands in its place."""
 
@@ -92,8 +87,8 @@ class Roles:
         *,
         seed: int,
         emit: Sink,
+        toolkit: Toolkit,
         researcher: Backend | None = None,
-        toolkit: Toolkit = no_tools,
         sleep: Callable[[float], asyncio.Future[None]] = asyncio.sleep,  # type: ignore[assignment]
     ) -> None:
         self._backends = backends

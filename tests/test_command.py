@@ -16,10 +16,10 @@ from leanlab import events, run
 from leanlab.backends import Result
 from leanlab.backends.command import CommandBackend
 from leanlab.config import RoleChoice
-from leanlab.errors import ConfigError
+from leanlab.errors import BackendUnavailable, ConfigError
 from leanlab.lab import Lab, open_lab
 from leanlab.ledger import Ledger
-from leanlab.records import Trial
+from leanlab.records import RoleTurn, Trial
 from leanlab.spending import Allowance
 from leanlab.testing import BackendContract
 
@@ -252,3 +252,20 @@ def test_what_is_missing_is_said_at_once(lab: Path) -> None:
         with pytest.raises(ConfigError, match=says):
             run(lab, trials=1, backend=f"command:{command}")
     assert not (lab / "results.jsonl").exists()
+
+
+def test_without_a_fence_it_is_refused_or_the_records_say_so(
+    make_lab: MakeLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leanlab.sandbox.fence.missing", lambda: "there is no Landlock")
+    lab = make_lab(critic_every=1, objective={"metric": "accuracy"})
+    command = f"command:{Agent(tmp_path / 'agent', WORKS).command}"
+    with pytest.raises(BackendUnavailable, match="no Landlock.*--allow-unfenced"):
+        run(lab, trials=1, backend=command)
+    assert not (lab / "results.jsonl").exists()
+    seen: list[events.AnyEvent] = []
+    run(lab, trials=1, backend=command, allow_unfenced=True, on_event=seen.append)
+    records = list(Ledger(lab / "results.jsonl").read())
+    assert [r.unfenced for r in records if isinstance(r, Trial | RoleTurn)] == [True, True]
+    (started,) = [event for event in seen if isinstance(event, events.RunStarted)]
+    assert "with no fence around it" in started.backend

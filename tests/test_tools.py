@@ -13,6 +13,7 @@ import pytest
 from leanlab import events
 from leanlab.backends import Request
 from leanlab.backends.calling import MAX_TEXT, Called, call
+from leanlab.errors import ConfigError
 from leanlab.evaluator import Evaluator
 from leanlab.lab import open_lab
 from leanlab.labkit.researcher import Brief
@@ -222,3 +223,56 @@ def test_a_package_is_asked_for_and_none_is_installed(make_lab: MakeLab, tmp_pat
     assert hostile.refused
     wishes = [event for event in bench.seen if isinstance(event, events.PackageRequested)]
     assert [(wish.package, wish.allowed) for wish in wishes] == [("json", True), ("torch", False)]
+
+
+RESEARCHER = """
+import msgspec
+
+from leanlab.labkit import Tool, ToolRefused
+
+
+class Words(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+
+
+class Mine:
+    def tools(self, workspace):
+        async def count(asked):
+            if asked.text == "none":
+                raise ToolRefused("there is nothing to count.")
+            if asked.text == "end":
+                raise SystemExit(1)
+            if asked.text == "odd":
+                raise KeyError("odd")
+            return f"{len(asked.text)} of {len((workspace / 'task.md').read_text())}"
+
+        return [Tool(name="count", description="Count.", arguments=Words, run=count)]
+"""
+
+
+def test_a_researcher_lends_its_tools(make_lab: MakeLab, tmp_path: Path) -> None:
+    lab = make_lab(researcher="researcher:Mine", tools=["count"])
+    (lab / "researcher.py").write_text(RESEARCHER)
+    answers = Bench(lab, tmp_path / "workspace").call(
+        ("count", {"text": "four"}),
+        ("count", {"text": "none"}),
+        ("count", {"words": "four"}),
+        ("count", {"text": "odd"}),
+        ("count", {"text": "end"}),
+        ("count", {"text": "again"}),
+    )
+    assert (answers[0].text, answers[0].refused) == ("4 of 32", False)
+    assert (answers[1].text, answers[1].refused) == ("there is nothing to count.", True)
+    assert "unknown field `words`" in answers[2].text
+    assert "the researcher raised KeyError" in answers[3].text
+    assert "count was ended: it exited with status 1" in answers[4].text
+    assert answers[5].text == "5 of 32"
+    (other,) = Bench(lab, tmp_path / "critic", "critic").call(("count", {"text": "four"}))
+    assert other.refused
+
+
+def test_a_tool_that_nobody_offers_is_named(make_lab: MakeLab, tmp_path: Path) -> None:
+    lab = make_lab(researcher="researcher:Mine", tools=["cuont"])
+    (lab / "researcher.py").write_text(RESEARCHER)
+    with pytest.raises(ConfigError, match="names 'cuont', which .* It offers: count"):
+        Bench(lab, tmp_path / "workspace").call()

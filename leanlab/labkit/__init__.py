@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from leanlab.labkit.candidate import Bit, Candidate, Replies
     from leanlab.labkit.jobs import Done
     from leanlab.labkit.researcher import Brief, NothingToPropose, Proposal, Researcher, Row
+    from leanlab.labkit.tool import Tool, ToolRefused
     from leanlab.labkit.view import Lab
     from leanlab.records import Verdict
 
@@ -32,6 +33,8 @@ __all__ = [
     "Replies",
     "Researcher",
     "Row",
+    "Tool",
+    "ToolRefused",
     "Verdict",
     "main",
     "main_validate",
@@ -45,6 +48,7 @@ _HOME = {
         ("Brief", "NothingToPropose", "Proposal", "Researcher", "Row"), "leanlab.labkit.researcher"
     ),
     "Done": "leanlab.labkit.jobs",
+    **dict.fromkeys(("Tool", "ToolRefused"), "leanlab.labkit.tool"),
     "Lab": "leanlab.labkit.view",
     "Verdict": "leanlab.records",
 }

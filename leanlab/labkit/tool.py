@@ -24,13 +24,15 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     description: str
-    arguments: type[msgspec.Struct]
-    """Its fields, with msgspec.Meta(description=…), are what the model is told."""
+    arguments: type[Any]
+    """A struct. Its fields, with msgspec.Meta(description=…), are what the model is told."""
     run: Callable[[Any], Awaitable[str]]
+    form: dict[str, Any] | None = None
+    """JSON schema of the arguments, where they are a plain dict."""
 
     @property
     def schema(self) -> dict[str, Any]:
-        return schema_of(self.arguments)
+        return schema_of(self.arguments) if self.form is None else self.form
 
 
 def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leanlab.tools.checking import validate_tool
+from leanlab.tools.family import FamilyTools
 from leanlab.tools.files import edit_tool, read_tool, search_tool, write_tool
 from leanlab.tools.packages import package_tool
 from leanlab.tools.snippets import Snippets
@@ -35,6 +36,7 @@ class Toolbox:
         self._evaluator = evaluator
         self._emit = emit
         self._snippets = Snippets(lab, workspace, allow_unsandboxed=allow_unsandboxed)
+        self._family = FamilyTools(lab, workspace)
 
     def of(self, role: Role, trial: int) -> tuple[Tool, ...]:
         """A Worker's tools, or those of a role that only looks and answers."""
@@ -48,10 +50,17 @@ class Toolbox:
             validate_tool(self._workspace, self._lab, self._evaluator),
             self._snippets.tool,
             package_tool(self._lab, trial, self._emit),
+            *self._family.tools,
         )
 
     async def __aenter__(self) -> Toolbox:
+        try:
+            await self._family.open()
+        except BaseException:
+            await self._family.close()
+            raise
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
+        await self._family.close()
         await self._snippets.close()
