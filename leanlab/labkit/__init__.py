@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from leanlab.labkit.byhand import main, main_validate
     from leanlab.labkit.candidate import Bit, Candidate, Replies
     from leanlab.labkit.researcher import Brief, NothingToPropose, Proposal, Researcher, Row
+    from leanlab.labkit.stream import Stream
     from leanlab.labkit.view import Lab
     from leanlab.records import Verdict
 
@@ -29,6 +30,7 @@ __all__ = [
     "Replies",
     "Researcher",
     "Row",
+    "Stream",
     "Verdict",
     "main",
     "main_validate",
@@ -42,6 +44,7 @@ _HOME = {
         ("Brief", "NothingToPropose", "Proposal", "Researcher", "Row"), "leanlab.labkit.researcher"
     ),
     "Lab": "leanlab.labkit.view",
+    "Stream": "leanlab.labkit.stream",
     "Verdict": "leanlab.records",
 }
 

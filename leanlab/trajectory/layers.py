@@ -1,0 +1,197 @@
+"""Layers: what can be made of one example's input, by the number of functions it takes.
+
+One example alone is a necessary condition: a trajectory that solves the task leads from its input
+to its output too. So where no layer has the goal within a bound, no trajectory of that length
+exists. Values are kept without the ways to them, by type, and whole layers go through a function
+at once. Layers are made when asked for, and only of types that can still lead to the goal's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from leanlab.trajectory.values import (
+    KINDS,
+    fresh,
+    identity,
+    same,
+    within_caps,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from leanlab.trajectory.batch import Batch
+    from leanlab.trajectory.search import Spent
+
+_PLAIN_KEYS = frozenset({int, str, bool, bytes})
+"""Types whose values are their own keys, whatever the value."""
+_CHUNK = 2_000
+"""Values between two looks at the clock."""
+_ENTRY_BYTES = 120
+"""What a value takes in a layer and in the set of those seen, beside itself; measured."""
+
+
+def _is_among(keys: set[Hashable]) -> Callable[[Any], bool]:
+    return lambda value: identity(value) in keys
+
+
+class Way:
+    """A library as seen from a goal's type."""
+
+    def __init__(self, batches: Sequence[Batch], goal: str, *, without: frozenset[str]) -> None:
+        self.goal = goal
+        usable = [one for one in batches if not {one.input_type, one.output_type} & without]
+        self.far = _distances(usable, goal)
+        """The least number of functions from a type to the goal's; a type is missing where there
+        is no way."""
+        self.span = max(self.far.values())
+        self.into: dict[str, list[Batch]] = defaultdict(list)
+        """Functions by the type they return."""
+        self.outof: dict[str, list[Batch]] = defaultdict(list)
+        """Functions by the type they take, in the order of the library."""
+        for one in usable:
+            if one.input_type in self.far and one.output_type in self.far:
+                self.into[one.output_type].append(one)
+                self.outof[one.input_type].append(one)
+
+
+def _distances(batches: Sequence[Batch], goal: str) -> dict[str, int]:
+    found = {goal: 0}
+    edges = {(one.input_type, one.output_type) for one in batches}
+    while reached := {a for a, b in edges if b in found and a not in found}:
+        found |= dict.fromkeys(reached, max(found.values()) + 1)
+    return found
+
+
+class Layers:
+    """The layers of one example."""
+
+    def __init__(self, way: Way, start: Any, name: str, goal: Any, spent: Spent) -> None:
+        self._way = way
+        self._goal = goal
+        self._spent = spent
+        start = fresh(start)
+        self._layers: dict[tuple[int, str], list[Any]] = {
+            (0, kind): [start] if kind == name else [] for kind in KINDS
+        }
+        self._seen: dict[str, set[Hashable]] = {kind: set() for kind in KINDS}
+        self._seen[name].add(identity(start))
+        self._last: list[dict[str, list[Any]]] = []
+        # Where == says no more than grading does, it is asked; it never finds a NaN.
+        kind = KINDS[way.goal]
+        self._by_equality = kind in _PLAIN_KEYS or "nan" not in repr(goal)
+
+    def reach(self, bound: int) -> bool:
+        """Tell whether at most `bound` functions can lead to the goal."""
+        while len(self._last) < bound:
+            self._last.append(self._before_goal(len(self._last)))
+        return any(any(found.values()) for found in self._last[:bound])
+
+    def is_closed(self, bound: int) -> bool:
+        """Tell whether everything that can be made at all was looked at within the bound."""
+        depth = bound - 1 - self._way.span
+        return depth >= 0 and not any(self._layer(depth, kind) for kind in self._way.far)
+
+    def distances(self, bound: int) -> dict[str, dict[Hashable, int]]:
+        """Return, by type and key, how many functions lie between a value and the goal, at least.
+
+        Whatever is not there lies on no way of at most `bound` functions. The goal is not there.
+        """
+        self.reach(bound)
+        found: dict[str, dict[Hashable, int]] = {kind: {} for kind in self._way.far}
+        level: dict[str, set[Hashable]] = {kind: set() for kind in self._way.far}
+        for before in self._last[:bound]:
+            for kind, values in before.items():
+                level[kind].update(map(identity, values))
+        for steps in range(1, bound + 1):
+            for kind, keys in level.items():
+                found[kind] |= dict.fromkeys(keys, steps)
+            if steps < bound:
+                level = self._before(level, found, bound - steps - 1)
+        return found
+
+    def _before(
+        self,
+        level: dict[str, set[Hashable]],
+        found: dict[str, dict[Hashable, int]],
+        deepest: int,
+    ) -> dict[str, set[Hashable]]:
+        """Return the keys, not yet found, of which one function makes something of the level."""
+        ahead: dict[str, set[Hashable]] = {kind: set() for kind in level}
+        for kind, keys in level.items():
+            if not keys:
+                continue
+            bare = KINDS[kind] in _PLAIN_KEYS or (
+                KINDS[kind] is float and not keys & {"nan", "0.0", "-0.0"}
+            )
+            for batch in self._way.into[kind]:
+                for depth in range(deepest + 1):
+                    for chunk in self._chunks(self._layer(depth, batch.input_type)):
+                        if bare:
+                            hits = batch.among(chunk, keys)
+                        else:
+                            hits = batch.accepted(chunk, _is_among(keys))
+                        ahead[batch.input_type].update(map(identity, hits))
+        return {kind: keys - found[kind].keys() for kind, keys in ahead.items()}
+
+    def _before_goal(self, depth: int) -> dict[str, list[Any]]:
+        """Return the values of a layer of which one function makes the goal, by type."""
+        hits: dict[str, list[Any]] = defaultdict(list)
+        for batch in self._way.into[self._way.goal]:
+            for chunk in self._chunks(self._layer(depth, batch.input_type)):
+                if self._by_equality:
+                    hits[batch.input_type] += batch.equal(chunk, self._goal)
+                else:
+                    hits[batch.input_type] += batch.accepted(chunk, self._is_goal)
+        return hits
+
+    def _is_goal(self, value: Any) -> bool:
+        return same(value, self._goal)
+
+    def _layer(self, depth: int, name: str) -> list[Any]:
+        """Return the values of a type that take `depth` functions and no fewer."""
+        layer = self._layers.get((depth, name))
+        if layer is not None:
+            return layer
+        layer = []
+        seen = self._seen[name]
+        kind = KINDS[name]
+        # Those that are nearer must be known, to be left out.
+        self._layer(depth - 1, name)
+        for batch in self._way.into[name]:
+            for chunk in self._chunks(self._layer(depth - 1, batch.input_type)):
+                made = batch.made(chunk)
+                if not {kind}.issuperset(map(type, made)):
+                    made = [one for one in made if type(one) is kind]
+                layer += self._new(made, kind, seen)
+        self._layers[depth, name] = layer
+        return layer
+
+    def _new(self, made: list[Any], kind: type, seen: set[Hashable]) -> list[Any]:
+        """Return those of the values that were not seen, once each, and mark them seen."""
+        if kind in _PLAIN_KEYS or kind is float:
+            bare = set(made)
+            if kind is not float or not (0.0 in bare or (total := sum(bare)) != total):
+                bare -= seen
+                if not bare:
+                    return []
+                seen |= bare
+                self._spent.keep(sum(map(sys.getsizeof, bare)) + _ENTRY_BYTES * len(bare))
+                if kind in (int, str, bytes):
+                    return list(filter(within_caps, bare))
+                return list(bare)
+        keyed = {identity(one): one for one in made}
+        new = [key for key in keyed if key not in seen]
+        seen.update(new)
+        self._spent.keep(sum(_ENTRY_BYTES + 3 * len(str(key)) for key in new))
+        return [fresh(keyed[key]) for key in new if within_caps(keyed[key])]
+
+    def _chunks(self, values: list[Any]) -> Iterator[list[Any]]:
+        """Cut values into parts, and count a call for each value of a part that is taken."""
+        for start in range(0, len(values), _CHUNK):
+            chunk = values[start : start + _CHUNK]
+            self._spent.take(len(chunk))
+            yield chunk
