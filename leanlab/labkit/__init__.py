@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from leanlab.config import Limits
     from leanlab.errors import CandidateFailed, ConfigError
     from leanlab.labkit.byhand import main, main_validate
     from leanlab.labkit.candidate import Bit, Candidate, Replies
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from leanlab.labkit.stream import Stream
     from leanlab.labkit.view import Lab
     from leanlab.records import Verdict
+    from leanlab.sandbox import Sandbox
 
 __all__ = [
     "Bit",
@@ -25,11 +27,13 @@ __all__ = [
     "CandidateFailed",
     "ConfigError",
     "Lab",
+    "Limits",
     "NothingToPropose",
     "Proposal",
     "Replies",
     "Researcher",
     "Row",
+    "Sandbox",
     "Stream",
     "Verdict",
     "main",
@@ -44,6 +48,8 @@ _HOME = {
         ("Brief", "NothingToPropose", "Proposal", "Researcher", "Row"), "leanlab.labkit.researcher"
     ),
     "Lab": "leanlab.labkit.view",
+    "Limits": "leanlab.config",
+    "Sandbox": "leanlab.sandbox",
     "Stream": "leanlab.labkit.stream",
     "Verdict": "leanlab.records",
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from leanlab.trajectory.library import FunctionLibrary
+    from leanlab.trajectory.asking import Question
     from leanlab.trajectory.search import Answer
 
 app = typer.Typer(help="Sequences of functions, found by example.", no_args_is_help=True)
@@ -63,23 +63,19 @@ def solve_task(
     """
     import msgspec
 
-    from leanlab.labkit import ConfigError
-    from leanlab.trajectory.exact import Exact
-    from leanlab.trajectory.interchange import read_literal
-    from leanlab.trajectory.search import Budget, Task
-    from leanlab.trajectory.solvers import solver
+    from leanlab.trajectory.asking import Question
+    from leanlab.trajectory.interchange import encode, read_literal
+    from leanlab.trajectory.search import Budget
 
-    task = Task(
-        input=read_literal(given, where="--input"), output=read_literal(wanted, where="--output")
+    question = Question(
+        input=encode(read_literal(given, where="--input")),
+        output=encode(read_literal(wanted, where="--output")),
+        budget=Budget(max_depth=max_depth, max_calls=max_calls, seconds=seconds, memory_mb=memory),
+        solver=solver_name,
+        seed=seed,
+        every=every,
     )
-    budget = Budget(max_depth=max_depth, max_calls=max_calls, seconds=seconds, memory_mb=memory)
-    functions = _library(library, trusted=trust_library)
-    if every:
-        if solver_name != "exact":
-            raise ConfigError(f"--all: {solver_name} finds one trajectory; use --solver exact.")
-        answer = Exact(functions).solve_all(task, budget)
-    else:
-        answer = solver(solver_name, functions, seed=seed).solve(task, budget)
+    answer = _answered(question, library, trusted=trust_library)
     typer.echo(msgspec.json.encode(answer).decode() if as_json else _told(answer))
     raise typer.Exit(_STATUS[type(answer).__name__])
 
@@ -87,17 +83,13 @@ def solve_task(
 _STATUS = {"Solved": 0, "Refuted": 1, "Exhausted": 3}
 
 
-def _library(path: Path | None, *, trusted: bool) -> FunctionLibrary:
-    from leanlab.trajectory.library import FunctionLibrary, LibraryError
+def _answered(question: Question, library: Path | None, *, trusted: bool) -> Answer:
+    from leanlab.trajectory import asking, confined
+    from leanlab.trajectory.library import DEFAULT, FunctionLibrary
 
-    if path is None:
-        return FunctionLibrary.default()
-    if not trusted:
-        raise LibraryError(
-            f"{path}: the functions of a library are code, and would run as you. Read it, and if "
-            "you trust it say --trust-library."
-        )
-    return FunctionLibrary.read(path)
+    if library is not None and not trusted:
+        return confined.answered(question, library)
+    return asking.answered(question, FunctionLibrary.read(library or DEFAULT))
 
 
 def _told(answer: Answer) -> str:

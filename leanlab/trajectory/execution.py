@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from leanlab.trajectory.library import FunctionDef
-from leanlab.trajectory.values import KINDS, BadValue, TypedList, check, fresh, short, within_caps
+from leanlab.trajectory.values import BadValue, TypedList, fresh, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,6 @@ class Executor:
                 f"{function.name} takes {short(function.input_type)}, not {short(typed.type)}"
             )
         body = self.library.bodies[function.name]
-        kind = KINDS[function.output_type]
         values = []
         for i, item in enumerate(typed.items):
             try:
@@ -84,20 +83,8 @@ class Executor:
             except Exception as error:  # noqa: BLE001 - a body may raise anything
                 text = f"{type(error).__name__}: {error}"[:200]
                 raise StepFailed(f"{function.name} raised on item {i}: {text}") from None
-            if type(value) is not kind:
-                raise StepFailed(
-                    f"{function.name} returned {type(value).__name__} for item {i}, not "
-                    f"{kind.__name__}"
-                )
-            if not within_caps(value):
-                raise StepFailed(f"what {function.name} made of item {i} {_fault(value)}")
             values.append(value)
-        return TypedList(type=function.output_type, items=tuple(values))
-
-
-def _fault(value: Any) -> str:
-    try:
-        check(value)
-    except BadValue as problem:
-        return str(problem)
-    raise AssertionError("within_caps and check differ")
+        try:
+            return TypedList.checked(function.output_type, values, where=function.name)
+        except BadValue as problem:
+            raise StepFailed(f"what it returned cannot be used: {problem}") from None

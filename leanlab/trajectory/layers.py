@@ -8,12 +8,14 @@ at once. Layers are made when asked for, and only of types that can still lead t
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from leanlab.trajectory.batch import Row
 from leanlab.trajectory.values import (
     KINDS,
+    MAX_SIZE,
+    PLAIN_KEYS,
     fresh,
     identity,
     same,
@@ -21,14 +23,13 @@ from leanlab.trajectory.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from leanlab.trajectory.batch import Batch
+    from leanlab.trajectory.library import FunctionLibrary
     from leanlab.trajectory.search import Spent
 
-_PLAIN_KEYS = frozenset({int, str, bool, bytes})
-"""Types whose values are their own keys, whatever the value."""
-_CHUNK = 2_000
+_CHUNK = 500
 """Values between two looks at the clock."""
 _ENTRY_BYTES = 120
 """What a value takes in a layer and in the set of those seen, beside itself; measured."""
@@ -39,23 +40,35 @@ def _is_among(keys: set[Hashable]) -> Callable[[Any], bool]:
 
 
 class Way:
-    """A library as seen from a goal's type."""
+    """What of a library can lie between values of one type and a goal's type."""
 
-    def __init__(self, batches: Sequence[Batch], goal: str, *, without: frozenset[str]) -> None:
+    def __init__(
+        self, batches: Iterable[Batch], library: FunctionLibrary, start: str, goal: str
+    ) -> None:
         self.goal = goal
-        usable = [one for one in batches if not {one.input_type, one.output_type} & without]
-        self.far = _distances(usable, goal)
+        reached = {start}
+        batches = list(batches)
+        while more := {one.output_type for one in batches if one.input_type in reached} - reached:
+            reached |= more
+        batches = [one for one in batches if one.input_type in reached]
+        self.far = _distances(batches, goal)
         """The least number of functions from a type to the goal's; a type is missing where there
         is no way."""
         self.span = max(self.far.values())
-        self.into: dict[str, list[Batch]] = defaultdict(list)
-        """Functions by the type they return."""
-        self.outof: dict[str, list[Batch]] = defaultdict(list)
+        useful = [one for one in batches if one.output_type in self.far]
+        self.into = {kind: [one for one in useful if one.output_type == kind] for kind in self.far}
+        """Batches by the type they return."""
+        types = {(one.input_type, one.output_type) for one in useful}
+        functions = [one for one in library if (one.input_type, one.output_type) in types]
+        self.rows = {
+            kind: Row([one for one in functions if one.input_type == kind], library.bodies)
+            for kind in self.far
+        }
         """Functions by the type they take, in the order of the library."""
-        for one in usable:
-            if one.input_type in self.far and one.output_type in self.far:
-                self.into[one.output_type].append(one)
-                self.outof[one.input_type].append(one)
+        self.steps = {
+            kind: [(library.bodies[one.name], one.output_type) for one in row.functions]
+            for kind, row in self.rows.items()
+        }
 
 
 def _distances(batches: Sequence[Batch], goal: str) -> dict[str, int]:
@@ -75,14 +88,16 @@ class Layers:
         self._spent = spent
         start = fresh(start)
         self._layers: dict[tuple[int, str], list[Any]] = {
-            (0, kind): [start] if kind == name else [] for kind in KINDS
+            (0, kind): [start] if kind == name else [] for kind in way.far
         }
-        self._seen: dict[str, set[Hashable]] = {kind: set() for kind in KINDS}
+        self._seen: dict[str, set[Hashable]] = {kind: set() for kind in way.far}
         self._seen[name].add(identity(start))
+        self.size = 0
+        """Calls made for the layers so far."""
         self._last: list[dict[str, list[Any]]] = []
         # Where == says no more than grading does, it is asked; it never finds a NaN.
         kind = KINDS[way.goal]
-        self._by_equality = kind in _PLAIN_KEYS or "nan" not in repr(goal)
+        self._by_equality = kind in PLAIN_KEYS or "nan" not in repr(goal)
 
     def reach(self, bound: int) -> bool:
         """Tell whether at most `bound` functions can lead to the goal."""
@@ -124,24 +139,27 @@ class Layers:
         for kind, keys in level.items():
             if not keys:
                 continue
-            bare = KINDS[kind] in _PLAIN_KEYS or (
+            bare = KINDS[kind] in PLAIN_KEYS or (
                 KINDS[kind] is float and not keys & {"nan", "0.0", "-0.0"}
             )
             for batch in self._way.into[kind]:
+                reached = ahead[batch.input_type]
                 for depth in range(deepest + 1):
-                    for chunk in self._chunks(self._layer(depth, batch.input_type)):
+                    layer = self._layer(depth, batch.input_type)
+                    for chunk in self._chunks(layer, batch) if layer else ():
                         if bare:
                             hits = batch.among(chunk, keys)
                         else:
                             hits = batch.accepted(chunk, _is_among(keys))
-                        ahead[batch.input_type].update(map(identity, hits))
+                        reached.update(map(identity, hits))
         return {kind: keys - found[kind].keys() for kind, keys in ahead.items()}
 
     def _before_goal(self, depth: int) -> dict[str, list[Any]]:
         """Return the values of a layer of which one function makes the goal, by type."""
         hits: dict[str, list[Any]] = defaultdict(list)
         for batch in self._way.into[self._way.goal]:
-            for chunk in self._chunks(self._layer(depth, batch.input_type)):
+            layer = self._layer(depth, batch.input_type)
+            for chunk in self._chunks(layer, batch) if layer else ():
                 if self._by_equality:
                     hits[batch.input_type] += batch.equal(chunk, self._goal)
                 else:
@@ -162,7 +180,8 @@ class Layers:
         # Those that are nearer must be known, to be left out.
         self._layer(depth - 1, name)
         for batch in self._way.into[name]:
-            for chunk in self._chunks(self._layer(depth - 1, batch.input_type)):
+            before = self._layer(depth - 1, batch.input_type)
+            for chunk in self._chunks(before, batch) if before else ():
                 made = batch.made(chunk)
                 if not {kind}.issuperset(map(type, made)):
                     made = [one for one in made if type(one) is kind]
@@ -172,26 +191,54 @@ class Layers:
 
     def _new(self, made: list[Any], kind: type, seen: set[Hashable]) -> list[Any]:
         """Return those of the values that were not seen, once each, and mark them seen."""
-        if kind in _PLAIN_KEYS or kind is float:
-            bare = set(made)
-            if kind is not float or not (0.0 in bare or (total := sum(bare)) != total):
-                bare -= seen
-                if not bare:
-                    return []
-                seen |= bare
-                self._spent.keep(sum(map(sys.getsizeof, bare)) + _ENTRY_BYTES * len(bare))
-                if kind in (int, str, bytes):
-                    return list(filter(within_caps, bare))
-                return list(bare)
-        keyed = {identity(one): one for one in made}
-        new = [key for key in keyed if key not in seen]
-        seen.update(new)
-        self._spent.keep(sum(_ENTRY_BYTES + 3 * len(str(key)) for key in new))
-        return [fresh(keyed[key]) for key in new if within_caps(keyed[key])]
+        if kind not in PLAIN_KEYS and kind is not float:
+            keyed = {identity(one): one for one in made}
+            new = [keyed[key] for key in keyed if key not in seen]
+            self._spent.keep(sum(_ENTRY_BYTES + 3 * len(str(key)) for key in keyed))
+            seen.update(keyed)
+            return [fresh(one) for one in new if within_caps(one)]
+        bare = set(made)
+        odd = _odd_floats(bare, made) if kind is float else {}
+        bare -= seen
+        more = [one for key, one in odd.items() if key not in seen]
+        seen |= bare
+        seen.update(odd)
+        content = sum(map(len, bare)) if kind in (str, bytes) else 32 * len(bare)
+        self._spent.keep(content + _ENTRY_BYTES * len(bare))
+        if content >= MAX_SIZE or (kind is int and bare and not _all_small(bare)):
+            return list(filter(within_caps, bare))
+        return [*bare, *more]
 
-    def _chunks(self, values: list[Any]) -> Iterator[list[Any]]:
-        """Cut values into parts, and count a call for each value of a part that is taken."""
+    def _chunks(self, values: list[Any], batch: Batch) -> Iterable[list[Any]]:
+        """Cut values into parts, and count the batch's calls for each part that is taken."""
+        if len(values) <= _CHUNK:
+            self._take(len(values) * batch.size)
+            return (values,)
+        return self._parts(values, batch)
+
+    def _take(self, calls: int) -> None:
+        self._spent.take(calls)
+        self.size += calls
+
+    def _parts(self, values: list[Any], batch: Batch) -> Iterator[list[Any]]:
         for start in range(0, len(values), _CHUNK):
-            chunk = values[start : start + _CHUNK]
-            self._spent.take(len(chunk))
-            yield chunk
+            part = values[start : start + _CHUNK]
+            self._take(len(part) * batch.size)
+            yield part
+
+
+def _all_small(numbers: set[int]) -> bool:
+    return within_caps(min(numbers)) and within_caps(max(numbers))
+
+
+def _odd_floats(bare: set[float], made: list[float]) -> dict[Hashable, float]:
+    """Take out of a set what == does not tell apart as identity does: zeros, NaNs; keyed."""
+    odd: dict[Hashable, float] = {}
+    if 0.0 in bare:
+        bare.discard(0.0)
+        odd = {identity(one): one for one in made if not one}
+    total = sum(bare)
+    if total != total:  # it may also be made of inf and -inf
+        odd |= {identity(one): one for one in bare if one != one}
+        bare -= {one for one in bare if one != one}
+    return odd

@@ -41,17 +41,26 @@ class Walks:
             raise ConfigError("the library has no function of a type that inputs are made of.")
         self._seed = seed
 
-    def task(self, number: int, length: int, *, items: int = 4, type: str = "") -> Walked:  # noqa: A002
+    def task(
+        self,
+        number: int,
+        length: int,
+        *,
+        items: int = 4,
+        type: str = "",  # noqa: A002 - what it is called everywhere
+        varied: bool = False,
+    ) -> Walked:
         """Make the task of that number: items of one type, and a walk of length functions.
 
-        type is a name of values.KINDS; any, where it is empty. No step of the walk leaves every
-        item as it was. Raises ConfigError when the library does not allow such a walk.
+        type is a name of values.KINDS; any, where it is empty. No step of the walk leads to where
+        it was before; where it is varied, none makes all items alike, as most long walks do
+        sooner or later. Raises ConfigError when the library does not allow such a walk.
         """
-        stream = Stream("walk", self._seed, number, length, items, type)
+        stream = Stream("walk", self._seed, number, length, items, type, int(varied))
         for _ in range(_ATTEMPTS):
             name = type or self._types[stream.below(len(self._types))]
             given = TypedList.checked(name, [INPUTS[name](stream) for _ in range(items)])
-            walked = self._walk(stream, given, length)
+            walked = self._walk(stream, given, length, varied=varied)
             if walked is not None and not is_contradictory(walked.task):
                 return walked
         raise ConfigError(
@@ -59,7 +68,9 @@ class Walks:
             f"{_ATTEMPTS:,} attempts: ask for shorter ones, or another type."
         )
 
-    def _walk(self, stream: Stream, given: TypedList, length: int) -> Walked | None:
+    def _walk(
+        self, stream: Stream, given: TypedList, length: int, *, varied: bool
+    ) -> Walked | None:
         names: list[Name] = []
         state, seen = given, {given.state}
         while len(names) < length:
@@ -70,7 +81,8 @@ class Walks:
                     after = self._executor.step(function, state)
                 except StepFailed:
                     continue
-                if after.state not in seen:
+                alike = varied and len(set(after.state[1:])) == 1
+                if after.state not in seen and not alike:
                     break
             else:
                 return None

@@ -32,6 +32,9 @@ KINDS: dict[str, type] = {
 }  # fmt: skip
 """Every type that a list may have, by the name that files use."""
 
+PLAIN_KEYS = frozenset({int, str, bool, bytes})
+"""Types whose values are their own keys, in both notions of sameness."""
+
 MAX_SIZE = 10_000
 """Characters, bytes and items of one value, at every depth together."""
 MAX_DIGITS = 4_300
@@ -219,7 +222,7 @@ def needs_copy(value: Any) -> bool:
 def identity(value: Any) -> Hashable:
     """Return the key of a value among values of its own type: equal keys, one state."""
     kind = type(value)
-    if kind in (int, str, bool, bytes):
+    if kind in PLAIN_KEYS:
         return value  # type: ignore[no-any-return]
     if kind is float:
         return value if value == value and value != 0.0 else repr(value)
@@ -229,7 +232,7 @@ def identity(value: Any) -> Hashable:
 def grading(value: Any) -> Hashable:
     """Return the key of a value as an answer: equal keys and equal types, equally right."""
     kind = type(value)
-    if kind in (int, str, bool, bytes):
+    if kind in PLAIN_KEYS:
         return value  # type: ignore[no-any-return]
     if kind is float:
         return value if value == value else "nan"
