@@ -93,10 +93,14 @@ class Vectors:
             if self._goals[i] != self._goals[j]
         ]
 
-    def find(self, bound: int, *, every: bool = False) -> tuple[tuple[Name, ...], ...]:
-        """Return the first trajectory of bound functions, or every one; none where none is."""
+    def find(self, bound: int, *, whole: bool, every: bool = False) -> tuple[tuple[Name, ...], ...]:
+        """Return the first trajectory of bound functions, or every one; none where none is.
+
+        whole says that these are all the examples, and that no shorter trajectory solves them: then
+        none comes to a vector twice. Fewer examples may stand still while the others move.
+        """
         layer = [self._start]
-        seen = {self._start}
+        seen = {self._start} if whole else set()
         parents: list[Parents] = []
         for left in range(bound - 1, -1, -1):
             ahead: Parents = {}
@@ -116,7 +120,8 @@ class Vectors:
                         steps.append((vector, step.name))
             self._graph.spent.keep(_VECTOR_BYTES * len(ahead))
             parents.append(ahead)
-            seen |= ahead.keys()
+            if whole:
+                seen |= ahead.keys()
             layer = list(ahead)
         return tuple(_paths(layer, parents))
 
