@@ -22,8 +22,7 @@ from leanlab.trajectory.vectors import Guide, Vectors
 
 if TYPE_CHECKING:
     from leanlab.trajectory.library import FunctionDef, FunctionLibrary
-    from leanlab.trajectory.ranking import ranked
-from leanlab.trajectory.search import Answer, Budget, Name, Task
+    from leanlab.trajectory.search import Answer, Budget, Name, Task
 
 _EAGER_DEPTH = 2
 """Up to this bound every example is asked before vectors are followed: their layers are small."""

@@ -20,6 +20,7 @@ Parents = dict[Vector, list[tuple[Vector, "Name"]]]
 """The steps that lead to a vector from those one function nearer to the input."""
 
 _VECTOR_BYTES = 400
+_PATH_BYTES = 150
 
 
 class Step(NamedTuple):
@@ -123,7 +124,12 @@ class Vectors:
             if whole:
                 seen |= ahead.keys()
             layer = list(ahead)
-        return tuple(_paths(layer, parents))
+        found = []
+        for names in _paths(layer, parents):
+            self._graph.spent.take(0)  # there may be millions: it looks at the clock
+            self._graph.spent.keep(_PATH_BYTES)
+            found.append(names)
+        return tuple(found)
 
     def _child(self, vector: Vector, step: Step, left: int) -> Vector | None:
         """Apply a step to every other example; None where that cannot lead to the goals."""
