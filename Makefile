@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench attack chaos fuzz clean
+.PHONY: demo test lint docs bench attack chaos fuzz trajectory clean
 
 # From a fresh clone to a found rule: no key, no model, no network but for the installation.
 demo: $(VENV)/.installed
@@ -51,6 +51,11 @@ chaos: $(VENV)/.installed-dev
 # Fifty times the examples of the test run, other ones every time; about ten minutes.
 fuzz: $(VENV)/.installed-dev
 	LEANLAB_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
+
+# Gives both solvers of trajectories 2,500 random tasks, then prints the table of docs/trajectory.md.
+trajectory: $(VENV)/.installed-dev
+	LEANLAB_TRAJECTORY_TASKS=2500 $(BIN)/python -m pytest tests/trajectory/test_solvers.py
+	$(BIN)/python -m tests.benchmarks.trajectory
 
 clean:
 	rm -rf $(VENV) build dist

@@ -11,14 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from leanlab.config import Limits
     from leanlab.errors import CandidateFailed, ConfigError
     from leanlab.labkit.byhand import main, main_validate
     from leanlab.labkit.candidate import Bit, Candidate, Replies
     from leanlab.labkit.jobs import Done
     from leanlab.labkit.researcher import Brief, NothingToPropose, Proposal, Researcher, Row
+    from leanlab.labkit.stream import Stream
     from leanlab.labkit.tool import Tool, ToolRefused
     from leanlab.labkit.view import Lab
     from leanlab.records import Verdict
+    from leanlab.sandbox import Sandbox
 
 __all__ = [
     "Bit",
@@ -28,11 +31,14 @@ __all__ = [
     "ConfigError",
     "Done",
     "Lab",
+    "Limits",
     "NothingToPropose",
     "Proposal",
     "Replies",
     "Researcher",
     "Row",
+    "Sandbox",
+    "Stream",
     "Tool",
     "ToolRefused",
     "Verdict",
@@ -50,6 +56,9 @@ _HOME = {
     "Done": "leanlab.labkit.jobs",
     **dict.fromkeys(("Tool", "ToolRefused"), "leanlab.labkit.tool"),
     "Lab": "leanlab.labkit.view",
+    "Limits": "leanlab.config",
+    "Sandbox": "leanlab.sandbox",
+    "Stream": "leanlab.labkit.stream",
     "Verdict": "leanlab.records",
 }
 
