@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leanlab.labkit import ConfigError
-from leanlab.synthesis import gf2, rules
+from leanlab.synthesis import rules
+from leanlab.synthesis.learning import gf2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -309,7 +309,7 @@ FRESH: tuple[Fresh, ...] = (
           positive=lambda stream: _brackets(stream, "()[]", 20),
           label=lambda x: _balanced(x, "()[]")),
     Fresh(name="deep brackets", kind="brackets", alphabet="()", length=24,
-          positive=lambda stream: _brackets(stream, "()", 24), near=1,
+          positive=lambda stream: _brackets(stream, "()", 24), near=4,
           label=lambda x: _balanced(x, "()")),
     Fresh(name="triangle", kind="graph", positive=_edges(9, 9), near=0, alphabet="",
           label=_triangle),

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leanlab.labkit import ConfigError
-from leanlab.synthesis import data, evidence, gf2, rules, targets
+from leanlab.synthesis import data, evidence, rules, targets
+from leanlab.synthesis.learning import gf2
 from leanlab.synthesis.learner import Sample, best_of_kinds, learn
 from leanlab.synthesis.splits import Split
 

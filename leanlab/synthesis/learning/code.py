@@ -33,8 +33,8 @@ def natural(n: int) -> float:
 
 
 def integer(n: int) -> float:
-    """Return the bits for any integer: natural() and a sign."""
-    return 1 + natural(abs(n))
+    """Return the bits for any integer: natural() and a sign, of which minus is the rarer one."""
+    return natural(abs(n)) + (0.3 if n >= 0 else 2.4)
 
 
 class Domain(msgspec.Struct, frozen=True):
@@ -124,9 +124,9 @@ def run(program: str) -> Callable[[str], int]:
 
 
 @cache
-def function(template: str) -> Callable[..., Any]:
-    """Compile a template of the grammar, with {0} for its argument and {v}, {w} for parameters."""
-    names = dict(zip(("v", "w"), ("v", "w"), strict=True))
-    text = "lambda s, v=None, w=None: " + template.format("s", **names)
+def function(template: str, argument: str = "") -> Callable[..., Any]:
+    """Compile code with a named argument, or a template with {0} for it and {v}, {w} beside it."""
+    text = template if argument else template.format("s", v="v", w="w")
+    text = f"lambda {argument or 's'}, v=None, w=None: {text}"
     compiled: Callable[..., Any] = eval(text, dict(PIECES))  # noqa: S307 - a constant of grammar.py
     return compiled

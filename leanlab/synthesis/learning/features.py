@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leanlab.synthesis.learning import arrays, grammar
 from leanlab.synthesis.learning.arrays import Rows
-from leanlab.synthesis.learning.code import Term, function, natural
+from leanlab.synthesis.learning.code import PIECES, Term, function, natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -133,6 +134,23 @@ def add_places(strings: Sequence[list[int]], pool: Pool) -> None:
         pool.add(Term(f"at(s, {i})", f"{where} of x", cost), told)
 
 
-def derived(pool: Pool, term: Term, of: Callable[[Any], int], lists: Sequence[Any]) -> bool:
-    """Add one feature that has no array form."""
-    return pool.add(term, np.array([of(s) for s in lists]))
+def add_comparisons(strings: Sequence[list[int]], pool: Pool) -> None:
+    """Add what comparisons of two parts of the strings tell."""
+    cut = [[function(code)(s) for s in strings] for code, _ in grammar.PARTS]
+    weights = sum(production.weight for production in grammar.OF_TWO_PARTS)
+    cost = 4.0 + math.log2(math.comb(len(cut), 2))
+    for i, j in combinations(range(len(cut)), 2):
+        (one, says_one), (other, says_other) = grammar.PARTS[i], grammar.PARTS[j]
+        a, b = one.format("s"), other.format("s")
+        for production in grammar.OF_TWO_PARTS:
+            of = pieces_of(production)
+            told = np.array([of(u, v) for u, v in zip(cut[i], cut[j], strict=True)])
+            bits = cost + math.log2(weights / production.weight)
+            says = production.says.format(says_one, says_other)
+            pool.add(Term(production.code.format(a, b), says, bits), told)
+
+
+def pieces_of(production: Production) -> Callable[..., int]:
+    """Return the piece that a production of two parts calls."""
+    piece: Callable[..., int] = PIECES[production.code.partition("(")[0]]
+    return piece

@@ -126,29 +126,29 @@ ROOT_FEATURES = (
     Production("border({0})", "the longest border of {0}", 1),
     Production("longest_rise({0})", "the longest rise in {0}", 1),
     Production("longest_palindrome({0})", "the longest palindrome in {0}", 1),
-    Production("order({0}, {0}[::-1])", "the order of {0} and its reverse", 1),
-    Production("order(first_half({0}), second_half({0}))", "the order of the halves of {0}", 2),
-    Production("order({0}[::2], {0}[1::2])", "the order of the two alternate parts of {0}", 1),
-    Production(
-        "unshared(first_half({0}), second_half({0}))",
-        "the number of items that the halves of {0} do not share",
-        1,
-    ),
-    Production(
-        "unshared({0}[::2], {0}[1::2])",
-        "the number of items that the alternate parts of {0} do not share",
-        0.5,
-    ),
-    Production(
-        "common_prefix({0}, {0}[::-1])",
-        "how far {0} and its reverse begin alike",
-        1,
-    ),
-    Production(
-        "common_prefix(first_half({0}), second_half({0}))",
-        "how far the halves of {0} begin alike",
-        1,
-    ),
+)
+
+PARTS = (
+    ("{0}", "x"),
+    ("{0}[::-1]", "x reversed"),
+    ("first_half({0})", "the first half of x"),
+    ("second_half({0})", "the second half of x"),
+    ("first_half({0})[::-1]", "the first half of x reversed"),
+    ("second_half({0})[::-1]", "the second half of x reversed"),
+    ("{0}[::2]", "every second item of x, from the first,"),
+    ("{0}[1::2]", "every second item of x, from the second,"),
+    ("third({0}, 0)", "the first third of x"),
+    ("third({0}, 1)", "the middle third of x"),
+    ("third({0}, 2)", "the last third of x"),
+    ("{0}[1:] + {0}[:1]", "x turned by one"),
+)
+"""Parts of a string that are compared with one another."""
+
+OF_TWO_PARTS = (
+    Production("order({0}, {1})", "the order, -1 to 1, of {0} and {1}", 4),
+    Production("alike({0}, {1})", "the number of places where {0} and {1} agree", 2),
+    Production("unshared({0}, {1})", "the number of items not shared by {0} and {1}", 1),
+    Production("common_prefix({0}, {1})", "how far {0} and {1} begin alike", 1),
 )
 
 OF_VALUE = (

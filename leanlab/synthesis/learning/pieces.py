@@ -325,6 +325,12 @@ def is_prime(n):
     return True
 
 
+def gcd(a, b):
+    while b:
+        a, b = b, a % b
+    return abs(a)
+
+
 def is_square(n):
     from math import isqrt
 
@@ -407,3 +413,25 @@ def triangles(edges):
 def odd_cycles(edges):
     doubled = [((u, i), (v, 1 - i)) for u, v in edges for i in (0, 1)]
     return 2 * components(edges) - components(doubled)
+
+
+def distances(edges, start):
+    near = {v: set() for edge in edges for v in edge}
+    for u, v in edges:
+        near[u].add(v)
+        near[v].add(u)
+    known, fresh = {start: 0}, [start]
+    while fresh:
+        u = fresh.pop(0)
+        for v in near[u] - set(known):
+            known[v] = known[u] + 1
+            fresh.append(v)
+    return known
+
+
+def longest_distance(edges):
+    return max((max(distances(edges, v).values()) for e in edges for v in e), default=0)
+
+
+def largest_component(edges):
+    return max((len(distances(edges, v)) for e in edges for v in e), default=0)

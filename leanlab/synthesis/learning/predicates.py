@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = {
     ">=": 4.0, "<": 3.0, "==": 3.0, "!=": 1.0, "in": 1.0, "out": 0.5, "residue": 3.0,
-    "no residue": 1.0, "residues": 1.0, "prime": 1.0, "no prime": 0.5, "square": 0.5, "power": 0.5,
+    "no residue": 1.0, "residues": 1.0, "prime": 0.5, "no prime": 0.1, "square": 0.1, "power": 0.1,
 }  # fmt: skip
 COST = {name: math.log2(sum(WEIGHTS.values()) / weight) for name, weight in WEIGHTS.items()}
 MODULI = tuple(range(2, 14))
@@ -44,14 +44,16 @@ def constants(values: Ints) -> NDArray[np.float64]:
     return bits
 
 
-def fit(features: Ints, terms: Sequence[Term], board: Board) -> None:
+def fit(
+    features: Ints, terms: Sequence[Term], board: Board, moduli: Sequence[int] = MODULI
+) -> None:
     """Offer every question about every feature; features has a row for each term."""
     for start in range(0, len(terms), BATCH):
         rows = features[start : start + BATCH]
         some = terms[start : start + BATCH]
         bits = np.array([term.bits for term in some])
         orders(rows, some, bits, board)
-        for m in MODULI:
+        for m in moduli:
             residues(rows, some, bits, m, board)
         members(rows, some, bits, board)
 

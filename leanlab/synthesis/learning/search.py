@@ -14,6 +14,14 @@ import msgspec
 import numpy as np
 
 from leanlab.synthesis.learning import combinations, features, grammar, predicates, relations, views
+from leanlab.synthesis.learning.automata import automata
+from leanlab.synthesis.learning.brackets import brackets
+from leanlab.synthesis.learning.graphs import graphs
+from leanlab.synthesis.learning.numbers import numbers
+from leanlab.synthesis.learning.parities import parities
+from leanlab.synthesis.learning.sums import sums
+from leanlab.synthesis.learning.tables import tables, choices_by_two
+from leanlab.synthesis.learning.words import words
 from leanlab.synthesis.learning.atoms import Atoms, atoms
 from leanlab.synthesis.learning.board import Board
 from leanlab.synthesis.learning.code import Term, domain_of
@@ -77,10 +85,14 @@ def plain(state: State) -> None:
     for root in roots:
         state.marks += views.marks(root)
     # Views of other marks than the first few cost much time and seldom pay.
-    few = [*roots, *state.marks[: state.effort(16)]]
-    state.once = views.grow(few, grammar.VIEWS, state.known)
+    few = state.marks if len(state.marks) <= 4 else []
+    state.once = views.grow([*roots, *few], grammar.VIEWS, state.known)
+    if not few:
+        again = [production for production in grammar.VIEWS if production.again]
+        state.once += views.grow(state.marks[: state.effort(16)], again, state.known)
     features.add_features([*roots, *state.marks], state.pool, whole=True)
     features.add_places(state.lists, state.pool)
+    features.add_comparisons(state.lists, state.pool)
     features.add_features(state.once, state.pool, whole=False)
     predicates.fit(state.pool.matrix(), state.pool.terms, state.board)
 
@@ -94,11 +106,11 @@ def related(state: State) -> None:
 def twice(state: State) -> None:
     """Ask about two views on top of one another."""
     again = [production for production in grammar.VIEWS if production.again]
-    below = sorted(state.once, key=lambda view: view.term.bits)[: state.effort(150)]
-    deep = views.grow(below, again, state.known)[: state.effort(3000)]
+    below = sorted(state.once, key=lambda view: view.term.bits)[: state.effort(60)]
+    deep = views.grow(below, again, state.known)[: state.effort(1500)]
     pool = Pool(state.n)
     features.add_features(deep, pool, whole=False)
-    predicates.fit(pool.matrix(), pool.terms, state.board)
+    predicates.fit(pool.matrix(), pool.terms, state.board, (2, 3, 4, 5, 7))
 
 
 def joined(state: State) -> None:
@@ -108,6 +120,9 @@ def joined(state: State) -> None:
     combinations.exact_pairs(every.first(state.effort(30_000)), state.board)
     combinations.choices(
         every.first(state.effort(400)), every.first(state.effort(8000)), state.board
+    )
+    choices_by_two(
+        every.first(state.effort(120)), every.first(state.effort(400)), state.board
     )
 
 
@@ -122,6 +137,14 @@ class Stage(msgspec.Struct, frozen=True):
 
 STAGES: tuple[Stage, ...] = (
     Stage("feature", plain),
+    Stage("number", numbers),
+    Stage("graph", graphs),
+    Stage("parity", parities),
+    Stage("pattern", words),
+    Stage("sum", sums),
+    Stage("brackets", brackets),
+    Stage("table", tables, 15.0),
+    Stage("automaton", automata, 12.0),
     Stage("relation", related, 12.0),
     Stage("composition", twice, 20.0),
     Stage("combination", joined, 22.0),
