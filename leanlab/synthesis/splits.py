@@ -43,16 +43,17 @@ def write(path: Path, split: Split) -> None:
     path.write_bytes("".join(lines).encode())
 
 
-def read(path: Path, classes: tuple[str, str] | None = None) -> Split:
+def read(path: Path, classes: tuple[str, str] | None = None, *, strict: bool = True) -> Split:
     """Read anyone's labelled strings; docs/synthesis.md says what is taken how.
 
     The two class names become labels 0 and 1: `0` and `1` themselves, else in sorted order. With
     classes given, as those of the training split, the file may hold one of them alone. The same
-    string with two labels is an error; strings of several lengths and of any alphabet are not.
+    string with two labels is an error, unless strict is False: then the first of them counts.
+    Strings of several lengths and of any alphabet are no error.
     """
     lines = rows.labelled(path)
     if classes is None:
-        classes = _classes(path, lines)
+        classes = classes_of(path, lines)
     labels = dict(zip(classes, (0, 1), strict=True))
     found: dict[str, int] = {}
     for number, string, name in lines:
@@ -62,7 +63,7 @@ def read(path: Path, classes: tuple[str, str] | None = None) -> Split:
                 f"{path}, line {number}: the label {name[:40]!r} is neither {classes[0]!r} nor "
                 f"{classes[1]!r}; leave two classes and correct or remove the line."
             )
-        if found.setdefault(string, label) != label:
+        if found.setdefault(string, label) != label and strict:
             raise ConfigError(
                 f"{path}, line {number}: {string[:40]!r} is labelled {name!r}, and "
                 f"{classes[1 - label]!r} further up; remove one of the lines."
@@ -75,16 +76,8 @@ def read(path: Path, classes: tuple[str, str] | None = None) -> Split:
     )
 
 
-def read_strings(path: Path) -> tuple[str, ...]:
-    """Read unlabelled strings, one a line, in file order with their repetitions.
-
-    Labels in a file of labelled strings are passed over.
-    """
-    return tuple(string for _, string in rows.unlabelled(path))
-
-
-def _classes(path: Path, lines: Sequence[rows.Labelled]) -> tuple[str, str]:
-    """Return the two class names in label order."""
+def classes_of(path: Path, lines: Sequence[rows.Labelled]) -> tuple[str, str]:
+    """Return the two class names in label order; an error names a third, or the only one."""
     first_lines: dict[str, int] = {}
     for number, _, name in lines:
         if name not in first_lines:
@@ -104,3 +97,11 @@ def _classes(path: Path, lines: Sequence[rows.Labelled]) -> tuple[str, str]:
         )
     low, high = sorted(names)
     return low, high
+
+
+def read_strings(path: Path) -> tuple[str, ...]:
+    """Read unlabelled strings, one a line, in file order with their repetitions.
+
+    Labels in a file of labelled strings are passed over.
+    """
+    return tuple(string for _, string in rows.unlabelled(path))
