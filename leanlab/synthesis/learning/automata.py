@@ -61,12 +61,11 @@ def every_table(states: int, symbols: int) -> Tables:
             made.append(rows)
             counted.append(np.maximum(used[fits], target + 1).astype(np.int8))
         partial, used = np.concatenate(made), np.concatenate(counted)
-    return partial[used == states]
+    whole: Tables = partial[used == states]
+    return whole
 
 
-def fit(
-    tables: Tables, state: State, order: list[int], code: str, says: str, bits: float
-) -> None:
+def fit(tables: Tables, state: State, order: list[int], code: str, says: str, bits: float) -> None:
     """Offer the automata that fit best, each accepting in the states where positives prevail."""
     board = state.board
     symbols = len(state.domain.alphabet)
@@ -98,7 +97,7 @@ def fit(
         table = tables[alive[k]].reshape(states, symbols).tolist()
         accepting = [q for q in range(states) if balance[k, q] > 0]
         listed = ", ".join(f"({', '.join(map(str, row))})" for row in table)
-        text = f"final_state({code}, ({listed},)) in ({', '.join(map(str, accepting))},)"
+        text = f"final_state({code}, ({listed},)) in {tuple(accepting)}"
         about = f"an automaton of {states} states that reads {says} ends in {accepting}"
         return Term(text, about, cost)
 

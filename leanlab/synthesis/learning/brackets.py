@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leanlab.synthesis.learning import predicates
-from leanlab.synthesis.learning.code import Term
+from leanlab.synthesis.learning.code import PIECES, Term
 from leanlab.synthesis.learning.features import Pool
-from leanlab.synthesis.learning.pieces import blocks, deepest, unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from leanlab.synthesis.learning.search import State
 
     Pairing = tuple[tuple[int, int], ...]
+
+blocks = PIECES["blocks"]
 
 TOKENS = 8
 PAIRINGS = 2000
@@ -30,7 +31,7 @@ def brackets(state: State) -> None:
     for size in (1, 2, 3):
         tokens = alphabet**size
         even = all(len(s) % size == 0 for s in state.lists)
-        if tokens > TOKENS and not (size == 1 and tokens <= 2 * TOKENS) or (size > 1 and not even):
+        if tokens > (2 * TOKENS if size == 1 else TOKENS) or not even:
             continue
         code, lists = "s", state.lists
         if size > 1:
@@ -49,14 +50,14 @@ def _of(code: str, lists: Sequence[list[int]], tokens: list[int], state: State) 
         cost = 6.0 + 2 * len(pairs) * math.log2(len(tokens) + 1)
         # Strings of a few symbols are soon told to be of no interest: most pairings cancel little.
         shown = " ".join(f"{_shown(a, code, state)}{_shown(b, code, state)}" for a, b in pairs)
-        for name, about, of in (
-            ("unmatched", "the number of symbols without a partner", unmatched),
-            ("deepest", "the depth", deepest),
+        for name, about in (
+            ("unmatched", "the number of symbols without a partner"),
+            ("deepest", "the depth"),
         ):
             if name == "deepest" and len(pairs) > 1 and number > 60:
                 continue
             term = Term(f"{name}({code}, {pairs})", f"{about} of {says}, brackets {shown},", cost)
-            pool.add(term, np.array([of(s, pairs) for s in lists]))
+            pool.add(term, np.array([PIECES[name](s, pairs) for s in lists]))
     predicates.fit(pool.matrix(), pool.terms, state.board)
     for term, row in zip(pool.terms[:100], pool.rows[:100], strict=True):
         state.pool.add(term, row)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leanlab.synthesis.learning import pieces
+from leanlab.synthesis.learning import arithmetic, networks, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,7 +75,7 @@ def domain_of(strings: Sequence[str]) -> Domain:
 
 
 def render(term: Term, domain: Domain) -> str:
-    """Return a module that defines f and needs nothing else; its docstring is what the term says."""
+    """Return a module that defines f and needs nothing else."""
     lines = [f'"""{docstring(term.says)}"""', *domain.names(term.code)]
     helpers = _helpers("\n".join([*lines[1:], term.code]))
     value = term.code if _is_number(term.code) else f"int({term.code})"
@@ -106,7 +106,10 @@ def _helpers(code: str) -> list[str]:
 
 
 PIECES: dict[str, Callable[..., Any]] = {
-    name: piece for name, piece in vars(pieces).items() if inspect.isfunction(piece)
+    name: piece
+    for module in (arithmetic, networks, pieces)
+    for name, piece in vars(module).items()
+    if inspect.isfunction(piece)
 }
 
 

@@ -72,9 +72,9 @@ def add_features(views: Sequence[View], pool: Pool, *, whole: bool) -> None:
         for view in views:
             for production in grammar.ROOT_FEATURES:
                 told = function(production.code)
-                values = [told(s) for s in view.lists]
-                if max(map(abs, values)) < 2**40:
-                    pool.add(_over(production, view.term), np.array(values))
+                numbers = [told(s) for s in view.lists]
+                if max(map(abs, numbers)) < 2**40:
+                    pool.add(_over(production, view.term), np.array(numbers))
 
 
 def _of_rows(views: Sequence[View], n: int) -> Iterator[tuple[Term, Ints]]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def alike(strings: Sequence[str], count: int) -> list[str]:
-    """Return inputs drawn like these: the strings themselves, crossed, and changed in a place or two.
+    """Return inputs drawn like these: the strings, crossings of two, and slight changes of one.
 
     A third each (there are fewer of the first kind if the strings run out), the same ones for the
     same strings. Crossed are two strings at one place counted from the start, so lengths are those

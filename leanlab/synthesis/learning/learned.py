@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leanlab.synthesis.learning import certificate
-from leanlab.synthesis.learning.board import Board, exceptions
+from leanlab.synthesis.learning.board import exceptions
 from leanlab.synthesis.learning.code import domain_of, render, run
 from leanlab.synthesis.learning.inputs import alike
 from leanlab.synthesis.learning.search import Effort, search
@@ -55,6 +55,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def sha256(self) -> str:
         """The hash that the ledger keeps of an experiment with this code."""
         return hashlib.sha256(self.code.encode()).hexdigest()
+
+    def differs(self, other: Rule) -> float:
+        """Return the share of probes on which two rules of the same training strings differ."""
+        differ = sum(a != b for a, b in zip(self.answers, other.answers, strict=True))
+        return differ / len(self.answers)
 
     @property
     def slug(self) -> str:
@@ -205,13 +210,8 @@ def _verdict(
     if exceptions(len(labels), minority) - totals[best] < GAIN or bound >= minority / len(labels):
         return "abstain"
     close = [i for i in rivals if totals[i] <= totals[best] + RIVAL]
-    apart = max((_apart(rules[best], rules[i]) for i in close), default=0.0)
+    apart = max((rules[best].differs(rules[i]) for i in close), default=0.0)
     return "exact" if errors == 0 and apart <= 0.01 else "better-than-chance"
-
-
-def _apart(one: Rule, other: Rule) -> float:
-    differ = sum(a != b for a, b in zip(one.answers, other.answers, strict=True))
-    return differ / len(one.answers)
 
 
 def _disagreement(rules: list[Rule], train: Split) -> tuple[str, tuple[int, ...]] | None:
@@ -223,6 +223,3 @@ def _disagreement(rules: list[Rule], train: Split) -> tuple[str, tuple[int, ...]
         return None
     i = split.index(max(split))
     return probes[i], tuple(rule.answers[i] for rule in rules)
-
-
-__all__ = ["Board", "Learned", "Rule", "learn", "propose"]

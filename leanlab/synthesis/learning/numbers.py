@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import operator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leanlab.synthesis.learning import predicates
-from leanlab.synthesis.learning.code import Term, function, integer, natural
-from leanlab.synthesis.learning.pieces import is_prime, is_square
+from leanlab.synthesis.learning.code import PIECES, Term, function, integer, natural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from leanlab.synthesis.learning.board import Board
     from leanlab.synthesis.learning.search import State
+
+is_prime = PIECES["is_prime"]
+is_square = PIECES["is_square"]
 
 LONGEST = 400
 LARGEST_MODULUS = 128
@@ -86,7 +87,7 @@ def read(state: State, base: int) -> list[Number]:
 
 
 def together(parts: Sequence[Number]) -> list[Number]:
-    """Return the sum, difference, product and greatest common divisor of the halves and the like."""
+    """Return sums, differences, products and common divisors of halves and the like."""
     made = []
     for a, b in ((1, 2), (4, 5), (0, 3), (0, 1), (10, 12)):
         if b >= len(parts):
@@ -94,13 +95,15 @@ def together(parts: Sequence[Number]) -> list[Number]:
         one, other = parts[a], parts[b]
         cost = one.term.bits + other.term.bits + 2.0
         for sign, says, of in (
-            ("+", "plus", lambda u, v: u + v),
-            ("-", "minus", lambda u, v: u - v),
-            ("*", "times", lambda u, v: u * v),
+            ("+", "plus", operator.add),
+            ("-", "minus", operator.sub),
+            ("*", "times", operator.mul),
         ):
             values = [of(u, v) for u, v in zip(one.values, other.values, strict=True)]
             code = f"({one.term.code} {sign} {other.term.code})"
-            made.append(Number(Term(code, f"{one.term.says} {says} {other.term.says}", cost), values))
+            made.append(
+                Number(Term(code, f"{one.term.says} {says} {other.term.says}", cost), values)
+            )
         shared = [math.gcd(u, v) for u, v in zip(one.values, other.values, strict=True)]
         code = f"gcd({one.term.code}, {other.term.code})"
         says = f"the greatest common divisor of {one.term.says} and {other.term.says}"
@@ -108,9 +111,7 @@ def together(parts: Sequence[Number]) -> list[Number]:
         if all(other.values):
             rest = [u % v for u, v in zip(one.values, other.values, strict=True)]
             code = f"({one.term.code} % ({other.term.code} or 1))"
-            made.append(
-                Number(Term(code, f"{one.term.says} modulo {other.term.says}", cost), rest)
-            )
+            made.append(Number(Term(code, f"{one.term.says} modulo {other.term.says}", cost), rest))
     return made
 
 
@@ -139,9 +140,9 @@ def sizes(parts: Sequence[Number], board: Board) -> None:
         for b in parts[i + 1 :]:
             cost = a.term.bits + b.term.bits + 4.0
             for sign, says, holds in (
-                ("<", "is less than", lambda u, v: u < v),
-                (">", "is greater than", lambda u, v: u > v),
-                ("==", "equals", lambda u, v: u == v),
+                ("<", "is less than", operator.lt),
+                (">", "is greater than", operator.gt),
+                ("==", "equals", operator.eq),
             ):
                 told = [holds(u, v) for u, v in zip(a.values, b.values, strict=True)]
                 code = f"{a.term.code} {sign} {b.term.code}"
@@ -224,5 +225,3 @@ def both_prime(parts: Sequence[Number], board: Board) -> None:
             ):
                 says = f"{a.term.says} is prime {word} {b.term.says} is prime"
                 _offer(Term(f"{one} {word} {other}", says, cost), values.tolist(), board)
-
-

@@ -29,7 +29,7 @@ SPAN = 6
 
 def parities(state: State) -> None:
     """Offer sums of places of the bits of the string, and of the patterns in it."""
-    bits = [("s", "x", [[c & 1 for c in s] for s in state.lists])]
+    bits: list[tuple[str, str, Any]] = [("s", "x", [[c & 1 for c in s] for s in state.lists])]
     if state.root.is_bits:
         bits = [("s", "x", state.lists)]
     elif state.domain.is_numeric:
@@ -83,7 +83,7 @@ def few_places(term: Term, matrix: NDArray[np.int8], board: Board) -> None:
 
 
 def _offer_listed(
-    agree: NDArray[np.float32],
+    agree: NDArray[np.floating[Any]],
     cost: float,
     heads: tuple[NDArray[np.int64], NDArray[np.int64]],
     rest: NDArray[np.int64],
@@ -96,7 +96,9 @@ def _offer_listed(
         # Ascending, so that each set comes once; the last one of a head is before the rest.
         if chosen == sorted(set(chosen)):
             wrong = int(board.n - agree[k, m]) // 2
-            board.offer(_listed(term, chosen, cost, wrong * 2 > board.n), min(wrong, board.n - wrong))
+            board.offer(
+                _listed(term, chosen, cost, wrong * 2 > board.n), min(wrong, board.n - wrong)
+            )
 
 
 def _fewest_agreeing(cost: float, board: Board) -> float:
@@ -105,9 +107,7 @@ def _fewest_agreeing(cost: float, board: Board) -> float:
     return board.n - 2 * int(errors.max()) if len(errors) else math.inf
 
 
-def _offer_signs(
-    agree: NDArray[Any], cost: NDArray[np.float64], code: Any, board: Board
-) -> None:
+def _offer_signs(agree: NDArray[Any], cost: NDArray[np.float64], code: Any, board: Board) -> None:
     wrong = ((board.n - agree) / 2).astype(np.int64)
     for odd, errors in ((1, wrong), (0, board.n - wrong)):
 
@@ -154,7 +154,7 @@ def _solved(matrix: NDArray[Any], board: Board, weighed: int) -> list[int]:
     system = gf2.eliminate(rows, width + 1)
     if system.consistent:
         return list(gf2.solutions(rows, width + 1, weighed))[: 4 * gf2.KEPT]
-    if board.n - system.rank < SPARE or (best := board.best()) and best.errors == 0:
+    if board.n - system.rank < SPARE or ((best := board.best()) and best.errors == 0):
         return []
     return sorted(set(gf2.near_solutions(rows, width + 1, TRIES)))
 

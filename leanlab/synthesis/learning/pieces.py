@@ -1,9 +1,13 @@
-"""Functions that learned programs are made of; a program carries the source of those it uses.
+"""Functions of lists that learned programs are made of; a program carries the source of its own.
 
-`s` is a list of integers unless said otherwise. An empty list is a fair argument everywhere.
+`s` is a list of integers. An empty list is a fair argument everywhere. The source is copied as it
+stands, so that it is short and plain: no types, no docstrings, nothing from outside but builtins.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+from leanlab.synthesis.learning.arithmetic import number
+
+# ruff: noqa: B905, RUF005, RUF007
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, var-annotated"
 
 
 def first_half(s):
@@ -105,13 +109,6 @@ def pairs_differences(s):
 def blocks(s, size, base):
     cut = [s[i : i + size] for i in range(0, len(s) - size + 1, size)]
     return [number(block, base) for block in cut]
-
-
-def number(s, base):
-    value = 0
-    for c in s:
-        value = value * base + c
-    return value
 
 
 def running_sums(s):
@@ -308,39 +305,6 @@ def longest_palindrome(s):
     return best
 
 
-def is_prime(n):
-    if n < 2:
-        return False
-    bases = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
-    for p in bases:
-        if n % p == 0:
-            return n == p
-    d, twos = n - 1, 0
-    while d % 2 == 0:
-        d, twos = d // 2, twos + 1
-    for a in bases:
-        y = pow(a, d, n)
-        if y not in (1, n - 1) and all((y := y * y % n) != n - 1 for _ in range(twos - 1)):
-            return False
-    return True
-
-
-def gcd(a, b):
-    while b:
-        a, b = b, a % b
-    return abs(a)
-
-
-def is_square(n):
-    from math import isqrt
-
-    return n >= 0 and isqrt(n) ** 2 == n
-
-
-def is_power_of_two(n):
-    return n > 0 and n & (n - 1) == 0
-
-
 def unmatched(s, pairs):
     closing, stack = dict(pairs), []
     for c in s:
@@ -374,64 +338,3 @@ def final_state(s, table):
     for c in s:
         state = table[state][c]
     return state
-
-
-def integers(x):
-    from re import findall
-
-    return [int(word) for word in findall(r"\d+", x)]
-
-
-def components(edges):
-    groups = {v: {v} for edge in edges for v in edge}
-    for u, v in edges:
-        if groups[u] is not groups[v]:
-            groups[u] |= groups[v]
-            for w in groups[v]:
-                groups[w] = groups[u]
-    return len({id(group) for group in groups.values()})
-
-
-def vertices(edges):
-    return len({v for edge in edges for v in edge})
-
-
-def degrees(edges):
-    ends = [v for edge in edges for v in edge]
-    return sorted(ends.count(v) for v in set(ends))
-
-
-def triangles(edges):
-    near = {v: set() for edge in edges for v in edge}
-    for u, v in edges:
-        if u != v:
-            near[u].add(v)
-            near[v].add(u)
-    return sum(len(near[u] & near[v]) for u in near for v in near[u]) // 6
-
-
-def odd_cycles(edges):
-    doubled = [((u, i), (v, 1 - i)) for u, v in edges for i in (0, 1)]
-    return 2 * components(edges) - components(doubled)
-
-
-def distances(edges, start):
-    near = {v: set() for edge in edges for v in edge}
-    for u, v in edges:
-        near[u].add(v)
-        near[v].add(u)
-    known, fresh = {start: 0}, [start]
-    while fresh:
-        u = fresh.pop(0)
-        for v in near[u] - set(known):
-            known[v] = known[u] + 1
-            fresh.append(v)
-    return known
-
-
-def longest_distance(edges):
-    return max((max(distances(edges, v).values()) for e in edges for v in e), default=0)
-
-
-def largest_component(edges):
-    return max((len(distances(edges, v)) for e in edges for v in e), default=0)

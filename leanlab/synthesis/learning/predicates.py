@@ -1,5 +1,6 @@
 """The best yes-or-no questions about integers, for many features in one pass."""
 
+# ruff: noqa: B023 - offer_all calls what it is handed before the loop goes on
 from __future__ import annotations
 
 import math
@@ -7,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leanlab.synthesis.learning import pieces
-from leanlab.synthesis.learning.code import Term, integer, natural
+from leanlab.synthesis.learning.code import PIECES, Term, integer, natural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,9 @@ COST = {name: math.log2(sum(WEIGHTS.values()) / weight) for name, weight in WEIG
 MODULI = tuple(range(2, 14))
 BATCH = 2048
 SETS = {
-    "prime": ("is_prime({0})", "{0} is prime", pieces.is_prime),
-    "square": ("is_square({0})", "{0} is a square", pieces.is_square),
-    "power": ("is_power_of_two({0})", "{0} is a power of two", pieces.is_power_of_two),
+    "prime": ("is_prime({0})", "{0} is prime", PIECES["is_prime"]),
+    "square": ("is_square({0})", "{0} is a square", PIECES["is_square"]),
+    "power": ("is_power_of_two({0})", "{0} is a power of two", PIECES["is_power_of_two"]),
 }
 MEMBERS = 4096
 _integer_bits = np.vectorize(integer, otypes=[float])
@@ -198,9 +198,8 @@ def residues(
         def several(index: tuple[int, ...]) -> Term | None:
             (k,) = index
             chosen = [r for r in range(m) if gained[k, r] > 0]
-            listed = f"({', '.join(map(str, chosen))},)"
             says = f"{{0}} modulo {m} is one of {', '.join(map(str, chosen))}"
-            return _about(terms[k], f"{{0}} % {m} in {listed}", says, float(cost[k]))
+            return _about(terms[k], f"{{0}} % {m} in {tuple(chosen)}", says, float(cost[k]))
 
         board.offer_all(cost, errors, several)
 

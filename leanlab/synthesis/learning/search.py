@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from leanlab.synthesis.learning import combinations, features, grammar, predicates, relations, views
+from leanlab.synthesis.learning.atoms import atoms
 from leanlab.synthesis.learning.automata import automata
+from leanlab.synthesis.learning.board import Board
 from leanlab.synthesis.learning.brackets import brackets
+from leanlab.synthesis.learning.code import Term, domain_of
+from leanlab.synthesis.learning.features import Pool
 from leanlab.synthesis.learning.graphs import graphs
 from leanlab.synthesis.learning.numbers import numbers
 from leanlab.synthesis.learning.parities import parities
 from leanlab.synthesis.learning.sums import sums
-from leanlab.synthesis.learning.tables import tables, choices_by_two
-from leanlab.synthesis.learning.words import words
-from leanlab.synthesis.learning.atoms import Atoms, atoms
-from leanlab.synthesis.learning.board import Board
-from leanlab.synthesis.learning.code import Term, domain_of
-from leanlab.synthesis.learning.features import Pool
+from leanlab.synthesis.learning.tables import choices_by_two, tables
 from leanlab.synthesis.learning.views import View
+from leanlab.synthesis.learning.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 256
 """Training strings that the search sees; its rules are then held against all of them."""
-CERTAIN = 10.0
-"""A stage whose rules are all longer than an exact one by so many bits has nothing to add."""
+CERTAIN = 4.0
+"""A stage whose rules are all longer than an exact one by so many bits is left out."""
 
 
 class Effort(msgspec.Struct, frozen=True):
@@ -121,9 +121,7 @@ def joined(state: State) -> None:
     combinations.choices(
         every.first(state.effort(400)), every.first(state.effort(8000)), state.board
     )
-    choices_by_two(
-        every.first(state.effort(120)), every.first(state.effort(400)), state.board
-    )
+    choices_by_two(every.first(state.effort(120)), every.first(state.effort(400)), state.board)
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -132,7 +130,7 @@ class Stage(msgspec.Struct, frozen=True):
     family: str
     work: Callable[[State], None]
     shortest: float = 0.0
-    """No rule of the stage has fewer bits."""
+    """Its rules seldom have fewer bits."""
 
 
 STAGES: tuple[Stage, ...] = (
@@ -143,12 +141,13 @@ STAGES: tuple[Stage, ...] = (
     Stage("pattern", words),
     Stage("sum", sums),
     Stage("brackets", brackets),
-    Stage("table", tables, 15.0),
-    Stage("automaton", automata, 12.0),
-    Stage("relation", related, 12.0),
-    Stage("composition", twice, 20.0),
-    Stage("combination", joined, 22.0),
+    Stage("table", tables, 16.0),
+    Stage("automaton", automata, 16.0),
+    Stage("relation", related, 14.0),
+    Stage("composition", twice, 22.0),
+    Stage("combination", joined, 24.0),
 )
+FAMILIES = tuple(stage.family for stage in STAGES)
 
 
 def search(
@@ -168,7 +167,3 @@ def search(
         state.board.family = stage.family
         stage.work(state)
     return state.board
-
-
-__all__ = ["Atoms", "Effort", "State", "search"]
-Any_ = Any

@@ -1,4 +1,4 @@
-"""Sums over the string: of every window, of local rules, and with unknown weights modulo a prime."""
+"""Sums over the string: of windows, after local rules, and with unknown weights modulo a prime."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sums(state: State) -> None:
     """Offer questions about sums of windows, sums after a local rule, and weighted sums."""
     lengths = {len(s) for s in state.lists}
     if len(lengths) == 1 and 3 <= min(lengths) <= LONGEST:
-        views = [("s", "x", 0.0, state.lists)]
+        views: list[tuple[str, str, float, Any]] = [("s", "x", 0.0, state.lists)]
         if len(state.marks) <= 4:
             views += [(v.term.code, v.term.says, v.term.bits, v.lists) for v in state.marks]
         for code, says, bits, lists in views:

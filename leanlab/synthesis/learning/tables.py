@@ -98,8 +98,8 @@ def polynomials(
 ) -> None:
     """Offer sums modulo 2 of two to four products of at most `degree` places, without errors.
 
-    A product is a column of bits; the first 62 of them, as one integer, make a key, so that sums are
-    exclusive ors of keys: the last product of a sum is looked up, in a bit map, then in the keys.
+    A product is a column of bits; the first 62 of them, as one integer, make a key, so that sums
+    are exclusive ors of keys: the last product is looked up, in a bit map, then in the keys.
     """
     sets = [c for d in range(1, degree + 1) for c in combinations(places.tolist(), d)]
     columns = np.array([matrix[:, list(c)].all(axis=1) for c in sets])

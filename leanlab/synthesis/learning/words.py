@@ -105,7 +105,9 @@ def _term(pattern: Pattern, state: State) -> Term:
     choice = math.log2(math.comb(len(pattern), gaps)) if gaps else 0.0
     bits = 4.0 + natural(len(pattern)) + natural(gaps) + choice + solid * math.log2(len(alphabet))
     where = "(? is any character) " if gaps else ""
-    return Term(f"occurrences(s, ({listed},))", f"the number of places of {shown} {where}in x", bits)
+    return Term(
+        f"occurrences(s, ({listed},))", f"the number of places of {shown} {where}in x", bits
+    )
 
 
 def subsequences(state: State) -> None:
@@ -127,7 +129,7 @@ def subsequences(state: State) -> None:
                 )
     for term, row in state.extra[-len(pool) :] if len(pool) else ():
         state.board.offer(term, int((row != state.labels).sum()))
-        opposite = Term(term.code.replace("== 1", "== 0"), term.says.replace(" is ", " is not "), term.bits + 1)
+        opposite = Term(
+            term.code.replace("== 1", "== 0"), term.says.replace(" is ", " is not "), term.bits + 1
+        )
         state.board.offer(opposite, int((row == state.labels).sum()))
-
-
