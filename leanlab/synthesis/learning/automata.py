@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 MOST = 420_000
 """Automata that are tried at most, of a number of states and symbols."""
-FIRST = 12
+MANY = 20_000
+"""Of more automata than that, those are kept that make no error."""
+STEPS = 6_000_000
+"""Automata times characters, where there are many."""
+FIRST = 6
 """Strings that all are tried on; the ones left are tried on the rest."""
 SYMBOLS = 4
-BEST = 20
 
 
 def automata(state: State) -> None:
@@ -36,7 +39,10 @@ def automata(state: State) -> None:
         if tables_of(states, symbols) > state.effort(MOST):
             break
         tables = every_table(states, symbols)
-        fit(tables, state, order, "s", "x", 0.0)
+        many = len(tables) > MANY
+        if many and len(tables) * max(map(len, state.lists)) > state.effort(STEPS):
+            break
+        fit(tables, state, order, exact=many)
 
 
 def tables_of(states: int, symbols: int) -> float:
@@ -65,16 +71,16 @@ def every_table(states: int, symbols: int) -> Tables:
     return whole
 
 
-def fit(tables: Tables, state: State, order: list[int], code: str, says: str, bits: float) -> None:
+def fit(tables: Tables, state: State, order: list[int], *, exact: bool) -> None:
     """Offer the automata that fit best, each accepting in the states where positives prevail."""
     board = state.board
     symbols = len(state.domain.alphabet)
     states = tables.shape[1] // symbols
-    cost = bits + 5.0 + math.log2(max(2.0, tables_of(states, symbols))) + states
+    cost = 5.0 + math.log2(max(2.0, tables_of(states, symbols))) + states
     if cost >= board.ceiling or not len(tables):
         return
     balance = np.zeros((len(tables), states), dtype=np.int16)
-    worst = _most_errors(cost, board)
+    worst = 0 if exact else _most_errors(cost, board)
     alive = np.arange(len(tables))
     seen = np.zeros((len(tables), states), dtype=np.int16)
     for step, chosen in enumerate(_rounds(order)):
@@ -97,8 +103,8 @@ def fit(tables: Tables, state: State, order: list[int], code: str, says: str, bi
         table = tables[alive[k]].reshape(states, symbols).tolist()
         accepting = [q for q in range(states) if balance[k, q] > 0]
         listed = ", ".join(f"({', '.join(map(str, row))})" for row in table)
-        text = f"final_state({code}, ({listed},)) in {tuple(accepting)}"
-        about = f"an automaton of {states} states that reads {says} ends in {accepting}"
+        text = f"final_state(s, ({listed},)) in {tuple(accepting)}"
+        about = f"an automaton of {states} states that reads x ends in {accepting}"
         return Term(text, about, cost)
 
     board.offer_all(np.full(len(alive), cost), errors, automaton)

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 blocks = PIECES["blocks"]
 
 TOKENS = 8
-PAIRINGS = 2000
+SYMBOLS = 3_000_000
+"""Symbols that are matched at most, over all pairings."""
 
 
 def brackets(state: State) -> None:
     """Offer what is left of a string when pairs cancel, and how deep they nest."""
     alphabet = len(state.domain.alphabet)
+    if state.domain.alphabet.isdigit() and alphabet > 2:
+        return
     for size in (1, 2, 3):
         tokens = alphabet**size
         even = all(len(s) % size == 0 for s in state.lists)
@@ -45,7 +48,7 @@ def _of(code: str, lists: Sequence[list[int]], tokens: list[int], state: State) 
     pool = Pool(state.n)
     says = "x" if code == "s" else "the blocks of x"
     for number, pairs in enumerate(pairings(tokens)):
-        if number >= state.effort(PAIRINGS):
+        if number * sum(map(len, lists)) > state.effort(SYMBOLS):
             break
         cost = 6.0 + 2 * len(pairs) * math.log2(len(tokens) + 1)
         # Strings of a few symbols are soon told to be of no interest: most pairings cancel little.

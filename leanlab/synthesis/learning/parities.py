@@ -185,7 +185,7 @@ def patterns(term: Term, lists: Sequence[list[int]], board: Board) -> None:
         rest = int(not x >> width & 1)
         code = " + ".join(parts[i][0] for i in chosen_parts)
         says = " plus ".join(parts[i][1] for i in chosen_parts) + f" in {term.says}"
-        bits = term.bits + 5.0 + sum(parts[i][2] for i in chosen_parts)
+        bits = term.bits + 9.0 + sum(parts[i][2] for i in chosen_parts)
         told = matrix[:, chosen_parts].sum(axis=1) % 2 == rest
         errors = int((told != board.labels).sum())
         board.offer(Term(f"({code}) % 2 == {rest}", _odd(says, rest), bits), errors)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+USUAL = 60
 LOOKED_AT = 256
 """Training strings that the search sees; its rules are then held against all of them."""
 CERTAIN = 4.0
@@ -75,6 +76,11 @@ class State:
     def n(self) -> int:
         return len(self.strings)
 
+    def share(self, count: int) -> int:
+        """Return how many views to build on, of so many for strings of USUAL characters."""
+        longer = max(1.0, sum(map(len, self.lists)) / (USUAL * self.n))
+        return self.effort(int(count / longer))
+
 
 def plain(state: State) -> None:
     """Ask about the string, the marks of its symbols, and one view of either."""
@@ -89,8 +95,9 @@ def plain(state: State) -> None:
     state.once = views.grow([*roots, *few], grammar.VIEWS, state.known)
     if not few:
         again = [production for production in grammar.VIEWS if production.again]
-        state.once += views.grow(state.marks[: state.effort(16)], again, state.known)
-    features.add_features([*roots, *state.marks], state.pool, whole=True)
+        state.once += views.grow(state.marks[: state.share(16)], again, state.known)
+    features.add_features([*roots, *few], state.pool, whole=True)
+    features.add_features(state.marks, state.pool, whole=False)
     features.add_places(state.lists, state.pool)
     features.add_comparisons(state.lists, state.pool)
     features.add_features(state.once, state.pool, whole=False)
@@ -106,8 +113,8 @@ def related(state: State) -> None:
 def twice(state: State) -> None:
     """Ask about two views on top of one another."""
     again = [production for production in grammar.VIEWS if production.again]
-    below = sorted(state.once, key=lambda view: view.term.bits)[: state.effort(60)]
-    deep = views.grow(below, again, state.known)[: state.effort(1500)]
+    below = sorted(state.once, key=lambda view: view.term.bits)[: state.share(60)]
+    deep = views.grow(below, again, state.known)[: state.share(1500)]
     pool = Pool(state.n)
     features.add_features(deep, pool, whole=False)
     predicates.fit(pool.matrix(), pool.terms, state.board, (2, 3, 4, 5, 7))
@@ -135,12 +142,12 @@ class Stage(msgspec.Struct, frozen=True):
 
 STAGES: tuple[Stage, ...] = (
     Stage("feature", plain),
-    Stage("number", numbers),
-    Stage("graph", graphs),
-    Stage("parity", parities),
-    Stage("pattern", words),
-    Stage("sum", sums),
-    Stage("brackets", brackets),
+    Stage("number", numbers, 10.0),
+    Stage("graph", graphs, 8.0),
+    Stage("parity", parities, 9.0),
+    Stage("pattern", words, 14.0),
+    Stage("sum", sums, 18.0),
+    Stage("brackets", brackets, 13.0),
     Stage("table", tables, 16.0),
     Stage("automaton", automata, 16.0),
     Stage("relation", related, 14.0),
