@@ -1,4 +1,4 @@
-"""What scikit-learn's classifiers reach on the same strings, chosen by validation as the rules are."""
+"""What scikit-learn's classifiers reach on the same strings, chosen by validation."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 USUAL = 60
 LOOKED_AT = 256
 """Training strings that the search sees; its rules are then held against all of them."""
-CERTAIN = 4.0
+CERTAIN = 2.0
 """A stage whose rules are all longer than an exact one by so many bits is left out."""
 
 
@@ -151,8 +151,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("table", tables, 16.0),
     Stage("automaton", automata, 16.0),
     Stage("relation", related, 14.0),
-    Stage("composition", twice, 22.0),
-    Stage("combination", joined, 24.0),
+    Stage("composition", twice, 24.0),
+    Stage("combination", joined, 26.0),
 )
 FAMILIES = tuple(stage.family for stage in STAGES)
 
