@@ -189,7 +189,12 @@ def _weighed(rules: list[Rule], train: Split, val: Split | None, began: float) -
         exact_ones = [i for i in order[1:] if rules[i].train_errors + (wrong[i] or 0) == 0]
         rivals = sorted({*rivals, *exact_ones}, key=lambda i: (totals[i], i))
     told = [best, *rivals][:OPEN]
-    verdict = _verdict(rules, totals, best, rivals, errors, bound, train, val)
+    close = [rules[i] for i in rivals if totals[i] <= totals[best] + RIVAL]
+    apart = max((rules[best].differs(rival) for rival in close), default=0.0)
+    labels = (*train.labels, *(val.labels if val else ()))
+    verdict: Verdict = "abstain"
+    if _is_claim(totals[best], bound, labels):
+        verdict = "exact" if errors == 0 and apart <= 0.01 else "better-than-chance"
     return Learned(
         verdict=verdict,
         error_bound=bound,
@@ -200,23 +205,10 @@ def _weighed(rules: list[Rule], train: Split, val: Split | None, began: float) -
     )
 
 
-def _verdict(
-    rules: list[Rule],
-    totals: list[float],
-    best: int,
-    rivals: list[int],
-    errors: int,
-    bound: float,
-    train: Split,
-    val: Split | None,
-) -> Verdict:
-    labels = (*train.labels, *(val.labels if val else ()))
-    minority = min(sum(labels), len(labels) - sum(labels))
-    if exceptions(len(labels), minority) - totals[best] < GAIN or bound >= minority / len(labels):
-        return "abstain"
-    close = [i for i in rivals if totals[i] <= totals[best] + RIVAL]
-    apart = max((rules[best].differs(rules[i]) for i in close), default=0.0)
-    return "exact" if errors == 0 and apart <= 0.01 else "better-than-chance"
+def _is_claim(total: float, bound: float, labels: Sequence[int]) -> bool:
+    """Tell whether a rule is clearly shorter than the labels, and the bound excludes chance."""
+    fewer = min(sum(labels), len(labels) - sum(labels))
+    return exceptions(len(labels), fewer) - total >= GAIN and bound < fewer / len(labels)
 
 
 def _disagreement(rules: list[Rule], train: Split) -> tuple[str, tuple[int, ...]] | None:
