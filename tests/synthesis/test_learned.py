@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from leanlab.labkit import ConfigError
-from leanlab.synthesis import splits
+from leanlab.synthesis import evidence, splits
 from leanlab.synthesis.learncommand import Asked, run
 from leanlab.synthesis.learning.inputs import alike
 from leanlab.synthesis.learning.learned import answers, learn
@@ -106,6 +106,21 @@ def test_rules_that_the_data_leave_open_are_told_apart():
     text, told = learned.disagreement
     assert len(set(told)) == 2
     assert [answers(rule.code, [text])[0] for rule in learned.rules] == list(told)
+
+
+def test_evidence_against_direct_counts():
+    assert evidence.coin(10, 8) == pytest.approx((45 + 10 + 1) / 1024)
+    assert evidence.coin(10, 0) == 1.0
+    assert 2 ** evidence.log2_ball(5, 2) == pytest.approx(1 + 5 + 10)
+    train = Split(strings=tuple("abcd"), labels=(0, 1, 1, 0))
+    assert 2 ** evidence.log2_chance(1.0, 0, train) == pytest.approx(2 / 6)
+    same = Split(strings=tuple("abcd"), labels=(1, 1, 1, 1))
+    assert evidence.log2_chance(1.0, 0, same) == 0.0
+
+
+def test_letters_are_said_to_count_as_places():
+    learned = learn(labelled(lambda x: x[0] < "m", alphabet="bmx", length=6), seconds=3)
+    assert learned.rules[0].description.endswith("Characters count as their places, from 0, in bmx")
 
 
 def test_inputs_alike_are_the_same_each_time_and_of_the_same_kind():

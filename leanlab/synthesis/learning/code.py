@@ -76,17 +76,24 @@ def domain_of(strings: Sequence[str]) -> Domain:
 
 def render(term: Term, domain: Domain) -> str:
     """Return a module that defines f and needs nothing else."""
-    lines = [f'"""{docstring(term.says)}"""', *domain.names(term.code)]
+    lines = [f'"""{docstring(term, domain)}"""', *domain.names(term.code)]
     helpers = _helpers("\n".join([*lines[1:], term.code]))
     value = term.code if _is_number(term.code) else f"int({term.code})"
     body = textwrap.indent("\n".join([*lines, f"return {value}"]), "    ")
     return "\n\n\n".join([*helpers, f"def f(x: str) -> int:\n{body}\n"])
 
 
-def docstring(says: str) -> str:
-    """Return a one-line sentence that can stand between triple quotes."""
-    text = f"1 exactly when {says}." if says else "Unknown."
-    return text.replace("\\", "\\\\").replace('"', "'")
+def sentence(term: Term, domain: Domain) -> str:
+    """Return what the term says in one line, and how letters count where it speaks of them."""
+    text = f"1 exactly when {term.says}."
+    if domain.is_numeric or not any(line.startswith("s =") for line in domain.names(term.code)):
+        return text
+    return f"{text} Characters count as their places, from 0, in {domain.alphabet}"
+
+
+def docstring(term: Term, domain: Domain) -> str:
+    """Return the sentence as it can stand between triple quotes."""
+    return sentence(term, domain).replace("\\", "\\\\").replace('"', "'")
 
 
 def _is_number(code: str) -> bool:

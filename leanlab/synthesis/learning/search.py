@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 USUAL = 60
+"""Characters; of longer strings fewer views are built on others."""
+CHOSEN = 14.0
+"""Bits of a choice by two questions of any kind: six questions weigh 5 ** 6 at most."""
 LOOKED_AT = 256
 """Training strings that the search sees; its rules are then held against all of them."""
 CERTAIN = 2.0
@@ -128,7 +131,9 @@ def joined(state: State) -> None:
     combinations.choices(
         every.first(state.effort(400)), every.first(state.effort(8000)), state.board
     )
-    choices_by_two(every.first(state.effort(120)), every.first(state.effort(400)), state.board)
+    choices_by_two(
+        every.first(state.effort(120)), every.first(state.effort(400)), state.board, CHOSEN
+    )
 
 
 class Stage(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ SCREENED = 24
 """Of longer strings, so many places are looked at by four or more: those that tell most alone."""
 CHUNK = 20_000
 MOST_TESTS = 200
+LITERALS = 6.0
 SUMS = 30_000_000
 """Sums of three products that are tried at most."""
 
@@ -36,7 +37,7 @@ def tables(state: State) -> None:
     if len(everywhere) <= 128:
         _tables(matrix, everywhere, 3, state.board)
         literals = _literals(matrix)
-        choices_by_two(literals.first(matrix.shape[1]), literals, state.board)
+        choices_by_two(literals.first(matrix.shape[1]), literals, state.board, LITERALS)
     told = screened(matrix, state.board, SCREENED)
     _tables(matrix, told, 4, state.board)
     polynomials(matrix, told if len(everywhere) > 40 else everywhere, state.board)
@@ -181,8 +182,8 @@ def _polynomial(products: list[tuple[int, ...]], odd: int, bits: float) -> Term:
     )
 
 
-def choices_by_two(tests: Atoms, leaves: Atoms, board: Board) -> None:
-    """Offer tables of two tests with the best leaf in each of the four cases."""
+def choices_by_two(tests: Atoms, leaves: Atoms, board: Board, cost: float) -> None:
+    """Offer tables of two tests with the best leaf in each of the four cases, at so many bits."""
     wrong = (leaves.rows != board.labels).astype(np.float32)
     half = np.arange(len(tests))[:MOST_TESTS]
     first, second = (half[i] for i in np.triu_indices(len(half), 1))
@@ -196,7 +197,7 @@ def choices_by_two(tests: Atoms, leaves: Atoms, board: Board) -> None:
             best_leaf.append(leaf)
             best_errors.append((wrong[leaf] * mask).sum(axis=1).astype(np.int64))
     errors = np.sum(best_errors, axis=0)
-    bits = tests.bits[first] + tests.bits[second] + 6.0
+    bits = tests.bits[first] + tests.bits[second] + cost
     bits = bits + sum(leaves.bits[leaf] for leaf in best_leaf)
 
     def choice(index: tuple[int, ...]) -> Term:
