@@ -14,18 +14,29 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from leanlab.labkit import NothingToPropose, Proposal
+import msgspec
+from msgspec import Meta
+
+from leanlab.labkit import NothingToPropose, Proposal, Tool
 from leanlab.synthesis import review, splits
 from leanlab.synthesis.learning.search import FAMILIES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from leanlab.labkit import Brief
     from leanlab.synthesis.learning.learned import Rule
     from leanlab.synthesis.splits import Split
 
+TRAIN = "data/train.txt"
 STEER = re.compile(r"^[\s>*-]*try next:\s*(\w+)", re.IGNORECASE | re.MULTILINE)
+
+
+class _Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    seconds: Annotated[float, Meta(gt=0, le=120, description="How long to search at most.")] = 30.0
+    rules: Annotated[int, Meta(ge=1, le=20, description="How many rules to tell.")] = 5
 
 
 class SynthesisResearcher:
@@ -69,6 +80,21 @@ class SynthesisResearcher:
         )
         return Proposal(code=rule.code, slug=rule.slug, notes=notes)
 
+    def tools(self, workspace: Path) -> list[Tool]:
+        """Lend the learner to a model: rules of the training strings, for it to build on."""
+
+        async def run(asked: _Learn) -> str:
+            return _told(splits.read(workspace / TRAIN), asked)
+
+        return [
+            Tool(
+                name="learn",
+                description="Search for short rules that fit the training strings.",
+                arguments=_Learn,
+                run=run,
+            )
+        ]
+
     def criticise(self, brief: Brief) -> str:
         """Set training against validation accuracy, and both against chance."""
         train = _train(brief)
@@ -81,7 +107,7 @@ class SynthesisResearcher:
 
 
 def _train(brief: Brief) -> Split:
-    return splits.read(brief.workspace / "data" / "train.txt")
+    return splits.read(brief.workspace / TRAIN)
 
 
 @lru_cache(maxsize=2)
@@ -94,6 +120,22 @@ def _proposed(train: Split) -> tuple[Rule, ...]:
 def found(train: Split) -> tuple[Rule, ...]:
     """Return what the learner finds; kept, as every turn of a run asks for the same."""
     return _proposed(train)
+
+
+def _told(train: Split, asked: _Learn) -> str:
+    from leanlab.synthesis.learning.learned import propose_within
+
+    rules = [
+        rule for rule in propose_within(train, asked.seconds) if review.convincing(rule, train)
+    ]
+    if not rules:
+        return "No rule was found that is shorter than the list of the labels."
+    told = [
+        f"{rule.bits:.1f} bits, {rule.train_errors} of {len(train)} training strings wrong:\n"
+        f"{rule.code}"
+        for rule in rules[: asked.rules]
+    ]
+    return "\n".join(told)
 
 
 def _steered(rules: list[Rule], notes: str) -> tuple[list[Rule], str]:

@@ -127,6 +127,18 @@ def _rule(candidate: Candidate, code: str, told: tuple[int, ...], train: Split) 
     )
 
 
+def propose_within(train: Split, seconds: float | None) -> list[Rule]:
+    """Propose with stages made smaller or larger in proportion to the time that is given.
+
+    None begins after it. Without a limit the same strings always lead to the same rules.
+    """
+    began = time.monotonic()
+    effort = Effort(min(10.0, max(0.1, (seconds or UNIT_SECONDS) / UNIT_SECONDS)))
+    return propose(
+        train, effort, lambda: seconds is None or time.monotonic() - began < 0.8 * seconds
+    )
+
+
 class Learned(msgspec.Struct, frozen=True, kw_only=True):
     """What can be said of labelled strings."""
 
@@ -143,14 +155,10 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
 def learn(train: Split, val: Split | None = None, seconds: float | None = None) -> Learned:
     """Search on train, choose with val, and say what may be claimed.
 
-    Without `seconds` the same strings always lead to the same answer. With it, the stages of the
-    search are made smaller or larger in proportion, and none begins after it.
+    Without `seconds` the same strings always lead to the same answer.
     """
     began = time.monotonic()
-    effort = Effort(min(10.0, max(0.1, (seconds or UNIT_SECONDS) / UNIT_SECONDS)))
-    rules = propose(
-        train, effort, lambda: seconds is None or time.monotonic() - began < 0.8 * seconds
-    )
+    rules = propose_within(train, seconds)
     if not rules:
         return Learned(
             verdict="abstain",
@@ -171,13 +179,13 @@ def _weighed(rules: list[Rule], train: Split, val: Split | None, began: float) -
             for rule in rules
         ]
     size = len(train) + (len(val) if val else 0)
+    all_wrong = [rule.train_errors + (more or 0) for rule, more in zip(rules, wrong, strict=True)]
     totals = [
-        rule.bits + exceptions(size, rule.train_errors + (errors or 0))
-        for rule, errors in zip(rules, wrong, strict=True)
+        rule.bits + exceptions(size, errors) for rule, errors in zip(rules, all_wrong, strict=True)
     ]
     order = sorted(range(len(rules)), key=lambda i: (totals[i], i))
     best = order[0]
-    errors = rules[best].train_errors + (wrong[best] or 0)
+    errors = all_wrong[best]
     bound = certificate.error_bound(
         rules[best].bits,
         (len(train), rules[best].train_errors),
@@ -186,11 +194,12 @@ def _weighed(rules: list[Rule], train: Split, val: Split | None, began: float) -
     )
     rivals = [i for i in order[1:] if totals[i] <= totals[best] + RIVAL]
     if errors == 0:
-        exact_ones = [i for i in order[1:] if rules[i].train_errors + (wrong[i] or 0) == 0]
+        exact_ones = [i for i in order[1:] if not all_wrong[i]]
         rivals = sorted({*rivals, *exact_ones}, key=lambda i: (totals[i], i))
     told = [best, *rivals][:OPEN]
-    close = [rules[i] for i in rivals if totals[i] <= totals[best] + RIVAL]
-    apart = max((rules[best].differs(rival) for rival in close), default=0.0)
+    # A rule with errors cannot be the exact one; those without are what the data leave open.
+    close = [i for i in rivals if totals[i] <= totals[best] + RIVAL and not all_wrong[i]]
+    apart = max((rules[best].differs(rules[rival]) for rival in close), default=0.0)
     labels = (*train.labels, *(val.labels if val else ()))
     verdict: Verdict = "abstain"
     if _is_claim(totals[best], bound, labels):
