@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from leanlab.cli import check, listing, rescore, reset, run, seal, show, stop, try_
+from leanlab.cli import check, listing, rescore, reset, run, seal, serve, show, stop, try_
 from leanlab.cli.groups import Groups
 from leanlab.cli.shared import PLAIN, version
 
@@ -18,6 +18,9 @@ app.command("list")(listing.list_labs)
 app.command("show")(show.show)
 app.command("try")(try_.try_file)
 app.command("rescore")(rescore.rescore)
+app.command("serve")(serve.serve)
+app.command("pause")(stop.pause)
+app.command("resume")(stop.resume)
 app.command("stop")(stop.stop)
 app.command("reset")(reset.reset)
 

@@ -1,0 +1,266 @@
+"""What the overview, a lab's page and the comparison show: pure views of what is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from leanlab.dashboard import controls, plots
+from leanlab.dashboard.inside import NotShown, read_inside
+from leanlab.dashboard.lineage import Lineage, lineage
+from leanlab.dashboard.moments import Moment
+from leanlab.dashboard.stream import Place, latest
+from leanlab.dashboard.table import Query, Table, table
+from leanlab.memory import printable
+from leanlab.records import RoleTurn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from leanlab.config import Objective
+    from leanlab.dashboard.controls import Control
+    from leanlab.dashboard.index import Index
+    from leanlab.dashboard.library import Shelf
+    from leanlab.dashboard.plots import Axis, Comparison, Effort, Progress
+    from leanlab.lab import Lab
+    from leanlab.records import Trial
+
+_NOTES = 20
+_SERIES = 6
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """A lab in the overview."""
+
+    shelf: Shelf
+    objective: Objective | None
+    best: Trial | None
+    value: float | None
+    trials: int
+    failed: int
+    cost_usd: float | None
+    last_at: float | None
+    """Seconds since 1970."""
+    spark: str
+    """The best so far, as a path in a box of 1000 by 32."""
+
+
+def card(shelf: Shelf) -> Card:
+    index = shelf.index
+    if shelf.lab is None or index is None:
+        return Card(
+            shelf=shelf, objective=None, best=None, value=None, trials=0, failed=0, cost_usd=None,
+            last_at=None, spark="",
+        )  # fmt: skip
+    history, objective = index.history, shelf.lab.config.objective
+    return Card(
+        shelf=shelf,
+        objective=objective,
+        best=history.best,
+        value=history.value(history.best) if history.best else None,
+        trials=history.trials,
+        failed=history.trials - history.statuses.get("scored", 0),
+        cost_usd=known_cost(index),
+        last_at=index.last_at if index.last_at == index.last_at else None,
+        spark=plots.spark(index, objective),
+    )
+
+
+def known_cost(index: Index) -> float | None:
+    """What is known to have been spent; None when no record names a price."""
+    any_known = index.history.cost_usd > 0 or any(cost == cost for cost in index.cost)
+    return index.history.cost_usd if any_known else None
+
+
+Shown = Callable[[int, str], bool]
+
+
+def shown_in(lab: Lab, index: Index) -> Shown:
+    """Tell whether a metric of a trial may be seen: revealed to all, or seen by a person before."""
+    revealed, seen = set(lab.config.revealed), index.history.revealed
+
+    def shown(trial: int, metric: str) -> bool:
+        return metric in revealed or (trial, metric) in seen
+
+    return shown
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What a Critic or Director says now, and what it said before."""
+
+    role: str
+    text: str
+    """As the file stands; a person may have edited it."""
+    missing: str
+    earlier: tuple[RoleTurn, ...]
+
+
+class LabPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of a lab that has been opened."""
+
+    card: Card
+    lab: Lab
+    index: Index
+    objective: Objective
+    columns: tuple[str, ...]
+    """Metrics: the objective's, other revealed ones, hidden ones."""
+    hidden: frozenset[str]
+    unseen: tuple[str, ...]
+    """Metrics of the best trial that were not shown to anybody yet."""
+    progress: Progress
+    time: Effort
+    cost: Effort | None
+    """None when nothing was spent, as far as is known."""
+    seconds: float
+    tokens: int
+    lineage: Lineage
+    notes: tuple[Note, ...]
+    moments: tuple[Moment, ...]
+    place: Place
+    table: Table
+    controls: tuple[Control, ...]
+
+
+def lab_page(shelf: Shelf, metric: str, query: Query) -> LabPage:
+    lab, index = shelf.lab, shelf.index
+    assert lab is not None
+    assert index is not None
+    columns = columns_of(lab, index)
+    shown = shown_in(lab, index)
+    chosen = metric if metric in columns else columns[0]
+    best = index.history.best
+    moments, place = latest(lab.state / "events.jsonl", lab.config.revealed)
+    spent = known_cost(index)
+    return LabPage(
+        card=card(shelf),
+        lab=lab,
+        index=index,
+        objective=lab.config.objective,
+        columns=columns,
+        hidden=frozenset(columns) - set(lab.config.revealed),
+        unseen=tuple(n for n in columns if best and n in best.metrics and not shown(best.trial, n)),
+        progress=plots.progress(
+            index, lab.config.objective, chosen, lambda trial: shown(trial, chosen)
+        ),
+        time=plots.effort(index, index.propose, index.evaluate, plots.duration),
+        cost=plots.effort(index, index.cost, None, plots.dollars) if spent else None,
+        seconds=sum(index.propose) + sum(index.evaluate),
+        tokens=index.history.tokens,
+        lineage=lineage(index),
+        notes=_notes(lab, index),
+        moments=tuple(moments),
+        place=place,
+        table=table(index, columns, query, shown),
+        controls=tuple(controls.offered(shelf)),
+    )
+
+
+def columns_of(lab: Lab, index: Index) -> tuple[str, ...]:
+    """The objective's metric, then the revealed ones, then the hidden ones by name."""
+    revealed = [name for name in lab.config.revealed[1:] if name in index.metrics]
+    hidden = sorted(set(index.metrics) - set(lab.config.revealed))
+    return (lab.config.objective.metric, *revealed, *hidden)
+
+
+def _notes(lab: Lab, index: Index) -> tuple[Note, ...]:
+    said = index.notes(_NOTES)
+    return tuple(_note(lab, role, said) for role in ("director", "critic"))
+
+
+def _note(lab: Lab, role: str, said: Sequence[RoleTurn]) -> Note:
+    text, missing = "", ""
+    try:
+        text = printable(read_inside(lab.home, lab.note_file(role).name)).strip()
+    except NotShown as reason:
+        missing = "" if "is gone" in str(reason) else str(reason)
+    earlier = [turn for turn in said if turn.role == role]
+    if earlier and printable(earlier[0].text).strip() == text:
+        earlier = earlier[1:]
+    return Note(role=role, text=text, missing=missing, earlier=tuple(earlier))
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be compared: a lab, a variant, or one run of it."""
+
+    name: str
+    """In addresses: the lab's key, with @ and the run."""
+    words: str
+    metric: str
+    direction: str
+    chosen: bool
+
+
+class ComparePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the choices, against one another."""
+
+    choices: tuple[Choice, ...]
+    axis: Axis
+    metric: str
+    comparison: Comparison
+    left_out: tuple[str, ...]
+    """Sentences about what was chosen and cannot be drawn."""
+
+
+def compare_page(shelves: Sequence[Shelf], wanted: Sequence[str], axis: Axis) -> ComparePage:
+    """Compare what is wanted; at first, the first lab that has a score and all that share its
+    metric.
+    """
+    open_ = {shelf.key: shelf for shelf in shelves if shelf.lab and shelf.index}
+    choices = [choice for shelf in open_.values() for choice in _choices(shelf)]
+    by_name = {choice.name: choice for choice in choices}
+    asked = [by_name[name] for name in dict.fromkeys(wanted) if name in by_name]
+    if not asked:
+        asked = [each for each in choices if "@" not in each.name and _scored(open_[each.name])]
+        asked = [each for each in asked if each.metric == asked[0].metric]
+    asked = asked[:_SERIES]
+    goal = (asked[0].metric, asked[0].direction) if asked else ("", "maximize")
+    same = [each for each in asked if (each.metric, each.direction) == goal]
+    drawn = [(each.words, *_reached(open_, each, axis)) for each in same]
+    left = [
+        f"{each.words} has another objective: {each.direction} {each.metric}."
+        for each in asked
+        if each not in same
+    ]
+    left += [f"{words} has no score to draw yet." for words, points, _ in drawn if not points]
+    if axis == "usd":
+        left += [f"{words} knows no price." for words, points, end in drawn if points and not end]
+        drawn = [each for each in drawn if each[2]]
+    chosen = {each.name for each in asked}
+    return ComparePage(
+        choices=tuple(msgspec.structs.replace(c, chosen=c.name in chosen) for c in choices),
+        axis=axis,
+        metric=goal[0],
+        comparison=plots.comparison(drawn, goal[1]),
+        left_out=tuple(left),
+    )
+
+
+def _scored(shelf: Shelf) -> bool:
+    return shelf.index is not None and shelf.index.history.best is not None
+
+
+def _choices(shelf: Shelf) -> list[Choice]:
+    assert shelf.lab is not None
+    assert shelf.index is not None
+    objective = shelf.lab.config.objective
+    name = f"{shelf.name} ({shelf.variant})" if shelf.variant else shelf.name
+    runs = list(dict.fromkeys(shelf.index.runs))
+    names = [(shelf.key, name)]
+    if len(runs) > 1:
+        names += [(f"{shelf.key}@{run}", f"{name}, run {run}") for run in runs[-10:]]
+    return [
+        Choice(name=key, words=words, metric=objective.metric, direction=objective.direction,
+               chosen=False)
+        for key, words in names
+    ]  # fmt: skip
+
+
+def _reached(
+    shelves: dict[str, Shelf], choice: Choice, axis: Axis
+) -> tuple[list[tuple[float, float]], float]:
+    key, _, run = choice.name.partition("@")
+    index = shelves[key].index
+    assert index is not None
+    return plots.reached(index, choice.metric, axis, run or None)
