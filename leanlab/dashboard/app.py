@@ -37,6 +37,7 @@ _MANY = 2.0
 
 def make_app(library: Library, *, token: str, host: str, port: int, read_only: bool) -> Starlette:
     """The application behind its guard."""
+    pages.prepare()
     site = Dashboard(library, read_only=read_only)
     guard = Middleware(Guard, token=token, host=host, port=port, read_only=read_only)
     return Starlette(

@@ -6,6 +6,7 @@ from its top, for its height is fixed. Nothing moves when numbers arrive but the
 
 from __future__ import annotations
 
+import bisect
 import math
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
     def __call__(self, value: float) -> float:
         low, high = self.low, self.high
+        value = min(max(value, low), high)
         if self.log:
             low, high, value = math.log10(low), math.log10(high), math.log10(value)
         share = (value - low) / (high - low)
@@ -58,17 +60,22 @@ def across(low: float, high: float) -> Scale:
 def upright(values: Iterable[float], *, height: float = HEIGHT, zero: bool = False) -> Scale:
     """A scale along y, high values at the top, logarithmic for positive values far apart."""
     found = [*values, *([0.0] if zero else [])] or [0.0, 1.0]
-    low, high = min(found), max(found)
+    low, high = _bounded(min(found)), _bounded(max(found))
     start, end = height - 8, 8.0
     if low > 0 and high / low >= LOG_FROM:
         low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high))
         return Scale(low=low, high=high, start=start, end=end, log=True)
-    if high <= low:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         room = abs(high) * 0.1 or 1.0
         low, high = (low, high + room) if zero else (low - room, high + room)
     step = nice_step(high - low, 4)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     return Scale(low=low, high=high, start=start, end=end)
+
+
+def _bounded(value: float) -> float:
+    """A number whose neighbours can be told apart; beyond it a chart has no use for more."""
+    return 0.0 if abs(value) < 1e-290 else min(max(value, -1e290), 1e290)
 
 
 def nice_step(span: float, count: int) -> float:
@@ -109,8 +116,8 @@ def short(value: float, step: float) -> str:
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size and step >= size:
             return f"{value / size:,.0f}{sign}"
-    if abs(step) < 1e-4:
-        return f"{value:.3g}"
+    if step < 1e-4:
+        return f"{value:.{2 + max(0, math.floor(math.log10(max(abs(value), step) / step)))}g}"
     return f"{value:,.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
@@ -124,16 +131,16 @@ def reduced(points: Sequence[Point], buckets: int = MOST) -> list[int]:
         return list(range(len(points)))
     low, high = points[0][0], points[-1][0]
     width = (high - low) / buckets or 1.0
+    heights = [height for _, height in points]
     kept: set[int] = set()
     start = 0
     while start < len(points):
         bucket = math.floor((points[start][0] - low) / width)
-        end = start + 1
-        while end < len(points) and math.floor((points[end][0] - low) / width) == bucket:
-            end += 1
+        edge = low + (bucket + 1) * width
+        end = max(start + 1, bisect.bisect_left(points, (edge, -math.inf), start))
         among = range(start, end)
         kept |= {start, end - 1}
-        kept |= {min(among, key=lambda i: points[i][1]), max(among, key=lambda i: points[i][1])}
+        kept |= {min(among, key=heights.__getitem__), max(among, key=heights.__getitem__)}
         start = end
     return sorted(kept)
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from array import array
-from datetime import datetime
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from leanlab.errors import LedgerError
 from leanlab.history import History
 from leanlab.ledger import Ledger, Position
-from leanlab.records import AnyRecord, Evaluation, RoleTurn, Scored, Status, Trial
+from leanlab.records import AnyRecord, Evaluation, RoleTurn, Status, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from leanlab.lab import Lab
 
 STATUSES: tuple[str, ...] = get_args(Status)
+_PLACES = {status: place for place, status in enumerate(STATUSES)}
 NOTHING = math.nan
 """Stands in a column for what is not known."""
+_BATCH = 2048
 
 
 class Index:
@@ -34,7 +36,7 @@ class Index:
         self.metrics: dict[str, array[float]] = {}
         self.trials: array[int] = array("q")
         self.status: array[int] = array("b")
-        """Places in STATUSES."""
+        """Places in STATUSES; 0 is scored."""
         self.counts: array[int] = array("b")
         """Whether the row is under the present fingerprint."""
         self.propose: array[float] = array("d")
@@ -45,12 +47,13 @@ class Index:
         self.evaluations: array[int] = array("q")
         """Evaluations of this and every earlier trial."""
         self.tokens: array[float] = array("d")
-        self.ended: array[float] = array("d")
-        """Seconds since 1970."""
+        self.generation: array[int] = array("q")
+        """Steps from a first draft; a parent that comes later, or is gone, counts as none."""
         self.runs: list[str] = []
         self.parents: dict[int, tuple[int, ...]] = {}
         """By row; rows without a parent are left out."""
-        self.last_at = NOTHING
+        self.last_ts = ""
+        """When the last record was written."""
         self.tier = ""
         self.problem = ""
         """Why the ledger could not be read to its end."""
@@ -63,6 +66,13 @@ class Index:
         self._evaluated = 0
         self._run_names: dict[str, str] = {}
 
+        self._batch: list[tuple[float, ...]] = []
+        """Rows that are not in the columns yet, in the order of _columns."""
+        self._columns: tuple[array[Any], ...] = (
+            self._starts, self._lines, self.trials, self.status, self.counts, self.propose,
+            self.evaluate, self.cost, self.tokens, self.spent, self.evaluations,
+        )  # fmt: skip
+
     def __len__(self) -> int:
         return len(self.trials)
 
@@ -70,12 +80,16 @@ class Index:
         """Read what was appended since the last call."""
         position = self._ledger.position
         try:
+            gc.disable()  # Nothing here is a cycle; looking for some costs a tenth of the time.
             for record in self._ledger.new():
                 self._add(record, position)
                 position = self._ledger.position
             self.problem = ""
         except LedgerError as error:
             self.problem = str(error)
+        finally:
+            gc.enable()
+        self._settle()
 
     def row(self, trial: int) -> int | None:
         return self._row_of.get(trial)
@@ -95,69 +109,89 @@ class Index:
         found = self._ledger.at(reversed(self._notes[-limit:]))
         return [record for record in found if isinstance(record, RoleTurn)]
 
-    def value(self, row: int, metric: str) -> float:
-        """NaN when the trial has no such metric."""
-        column = self.metrics.get(metric)
-        return column[row] if column is not None else NOTHING
+    def values(self, metric: str) -> Sequence[float]:
+        """A metric by row; NaN where a trial has none."""
+        return self.metrics.get(metric) or [NOTHING] * len(self)
 
-    def scored(self, metric: str) -> Iterator[int]:
+    def scored(self, metric: str) -> list[int]:
         """Rows under the present rules that have the metric."""
-        column = self.metrics.get(metric, ())
-        return (row for row, value in enumerate(column) if self.counts[row] and value == value)
+        pairs = zip(self.metrics.get(metric, ()), self.counts, strict=False)
+        return [row for row, (value, counts) in enumerate(pairs) if counts and value == value]
+
+    def failed(self) -> list[int]:
+        """Rows under the present rules without a score."""
+        pairs = zip(self.status, self.counts, strict=True)
+        return [row for row, (status, counts) in enumerate(pairs) if counts and status]
 
     def _add(self, record: AnyRecord, position: Position) -> None:
         self.history.add(record)
-        at = _seconds(record.ts)
-        self.last_at = at if at == at else self.last_at
+        self.last_ts = record.ts or self.last_ts
         if isinstance(record, Trial):
-            self._add_trial(record, position, at)
+            self._add_trial(record, position)
         elif isinstance(record, Evaluation):
             self._again.setdefault(record.trial, []).append(position)
             self._evaluated += 1
+            self._settle()
             row = self._row_of.get(record.trial)
             if row is not None and self.history.counts(record):
-                self._score(row, record)
+                self._score_again(row, record)
         elif isinstance(record, RoleTurn):
             self._notes.append(position)
 
-    def _add_trial(self, record: Trial, position: Position, at: float) -> None:
-        row = len(self.trials)
+    def _add_trial(self, record: Trial, position: Position) -> None:
+        row = len(self.runs)
         self._row_of[record.trial] = row
-        self._starts.append(position[0])
-        self._lines.append(position[1])
         if record.experiment_file is not None:
-            values = next(iter((record.repeats or {}).values()), (0.0,))
-            self._evaluated += (record.fixes + 1) * len(values)
-        self.trials.append(record.trial)
-        self.propose.append(record.seconds.propose)
-        self.evaluate.append(record.seconds.evaluate)
-        self.cost.append(NOTHING if record.cost_usd is None else record.cost_usd)
-        self.tokens.append(NOTHING if record.tokens is None else record.tokens)
-        self.spent.append(self.history.cost_usd)
-        self.evaluations.append(self._evaluated)
-        self.ended.append(at)
+            repeats = len(next(iter(record.repeats.values()), ())) if record.repeats else 1
+            self._evaluated += (record.fixes + 1) * repeats
         # One string a run, however many trials name it.
         self.runs.append(self._run_names.setdefault(record.run, record.run))
-        if record.parents:
-            self.parents[row] = record.parents
-        self.status.append(0)
-        self.counts.append(0)
-        for column in self.metrics.values():
-            column.append(NOTHING)
-        self._score(row, record)
+        self.generation.append(self._descend(row, record.parents) if record.parents else 0)
+        metrics = record.metrics
+        if not metrics.keys() <= self.metrics.keys():
+            self.metrics |= {name: array("d", [NOTHING]) * row
+                             for name in metrics if name not in self.metrics}  # fmt: skip
+        for name, column in self.metrics.items():
+            column.append(metrics.get(name, NOTHING))
+        self.tier = record.tier
+        seconds = record.seconds
+        self._batch.append((
+            position[0],
+            position[1],
+            record.trial,
+            _PLACES[record.status],
+            self.history.counts(record),
+            seconds.propose,
+            seconds.evaluate,
+            NOTHING if record.cost_usd is None else record.cost_usd,
+            NOTHING if record.tokens is None else record.tokens,
+            self.history.cost_usd,
+            self._evaluated,
+        ))  # fmt: skip
+        if len(self._batch) >= _BATCH:
+            self._settle()
 
-    def _score(self, row: int, record: Scored) -> None:
-        self.status[row] = STATUSES.index(record.status)
-        self.counts[row] = self.history.counts(record)
+    def _descend(self, row: int, parents: tuple[int, ...]) -> int:
+        """Note a row's parents; return its generation."""
+        self.parents[row] = parents
+        generation = 0
+        for parent in parents:
+            above = self._row_of.get(parent, row)
+            if above < row and self.generation[above] >= generation:
+                generation = self.generation[above] + 1
+        return generation
+
+    def _settle(self) -> None:
+        """Move the batch into the columns: many rows at once cost a third of one at a time."""
+        for column, values in zip(self._columns, zip(*self._batch, strict=True), strict=False):
+            column.extend(values)
+        self._batch.clear()
+
+    def _score_again(self, row: int, record: Evaluation) -> None:
+        self.status[row] = _PLACES[record.status]
+        self.counts[row] = True
         self.tier = record.tier
         for name, value in record.metrics.items():
             if name not in self.metrics:
-                self.metrics[name] = array("d", [NOTHING]) * len(self.trials)
+                self.metrics[name] = array("d", [NOTHING]) * len(self)
             self.metrics[name][row] = value
-
-
-def _seconds(ts: str) -> float:
-    try:
-        return datetime.fromisoformat(ts).timestamp()
-    except ValueError:
-        return NOTHING

@@ -11,12 +11,11 @@ from leanlab.dashboard.charts import Tick
 from leanlab.dashboard.index import STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from leanlab.dashboard.index import Index
 
 MOST = 300
-_TALLEST = 408.0
+HEIGHT = 240.0
+"""However many generations there are: what stands below the chart does not move."""
 _LANE = 34.0
 _TOP = 18.0
 
@@ -49,7 +48,6 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
     lanes: tuple[Tick, ...]
-    height: float
     descent: tuple[int, ...]
     """The best trial last; one parent a step, the first where there are more."""
     left_out: int
@@ -58,20 +56,18 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
 def lineage(index: Index) -> Lineage:
     """The newest trials and all that the best one came from."""
     rows = [row for row in range(len(index)) if index.counts[row]]
-    depth = _depths(index, rows)
     best = index.history.best
     descent = ancestors(index, best.trial) if best else []
     onward = set(descent)
     kept = {*rows[-MOST:], *(row for trial in descent if (row := index.row(trial)) is not None)}
-    kept &= depth.keys()
     x = charts.across(
         min((index.trials[row] for row in kept), default=0),
         max((index.trials[row] for row in kept), default=1),
     )
-    lowest = max((depth[row] for row in kept), default=0)
-    lane = min(_LANE, _TALLEST / max(1, lowest))
+    lowest = max((index.generation[row] for row in kept), default=0)
+    lane = min(_LANE, (HEIGHT - 2 * _TOP) / max(1, lowest))
     nodes = {
-        index.trials[row]: _node(index, row, x, _TOP + depth[row] * lane, onward)
+        index.trials[row]: _node(index, row, x, _TOP + index.generation[row] * lane, onward)
         for row in sorted(kept)
     }
     links = [
@@ -85,9 +81,8 @@ def lineage(index: Index) -> Lineage:
         links=tuple(sorted(links, key=lambda link: link.descent)),
         lanes=tuple(
             Tick(at=_TOP + generation * lane, label=str(generation))
-            for generation in range(0, lowest + 1, 1 + lowest // 12)
+            for generation in range(0, lowest + 1, 1 + lowest // 8)
         ),
-        height=_TOP * 2 + lowest * lane,
         descent=tuple(descent),
         left_out=len(rows) - len(nodes),
     )
@@ -106,16 +101,6 @@ def ancestors(index: Index, trial: int) -> list[int]:
 
 def children(index: Index, trial: int) -> list[int]:
     return [index.trials[row] for row, parents in index.parents.items() if trial in parents]
-
-
-def _depths(index: Index, rows: Iterable[int]) -> dict[int, int]:
-    """Generations from the first draft; a parent that comes later, or is gone, counts as none."""
-    depth: dict[int, int] = {}
-    for row in rows:
-        above = (index.row(parent) for parent in index.parents.get(row, ()))
-        depth[row] = 1 + max((depth[up] for up in above if up is not None and up in depth),
-                             default=-1)  # fmt: skip
-    return depth
 
 
 def _node(index: Index, row: int, x: charts.Scale, y: float, descent: set[int]) -> Node:

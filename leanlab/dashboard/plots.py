@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -55,8 +56,8 @@ def progress(
 ) -> Progress:
     """The chart of one metric. shown tells whether a trial's value may be seen."""
     rows = [row for row in index.scored(metric) if shown(index.trials[row])]
-    rows.sort(key=index.trials.__getitem__)
-    points = [(float(index.trials[row]), index.value(row, metric)) for row in rows]
+    trials, values = index.trials, index.values(metric)
+    points = sorted((float(trials[row]), values[row]) for row in rows)
     decides = metric == objective.metric
     rises = charts.best_so_far(points, objective.direction) if decides else []
     best = [points[place] for place in rises]
@@ -72,7 +73,7 @@ def progress(
         x=tuple(charts.ticks(x, 6, whole=True)),
         y=tuple(charts.ticks(y, 4)),
         target=None if target is None else Tick(at=y(target), label=f"target {number(target)}"),
-        summary=_summary(metric, points, best, len(failed)),
+        summary=_summary(metric, points, best, len(index.failed())),
         log=y.log,
         all_shown=len(kept) == len(points),
     )
@@ -96,18 +97,19 @@ def _marks(
 
 def _failures(index: Index, x: Scale) -> list[Mark]:
     """Trials without a score stand on a line of their own, below the axis."""
-    rows = [
-        row
-        for row in range(len(index))
-        if index.counts[row] and STATUSES[index.status[row]] != "scored"
-    ]
-    points = [(float(index.trials[row]), 0.0) for row in sorted(rows, key=index.trials.__getitem__)]
-    words = {index.trials[row]: STATUSES[index.status[row]].replace("_", " ") for row in rows}
+    rows = sorted(index.failed(), key=index.trials.__getitem__)
+    points = [(float(index.trials[row]), 0.0) for row in rows]
+    kept = [rows[place] for place in charts.reduced(points)]
     return [
-        Mark(x=x(at), y=charts.HEIGHT + 2, trial=int(at), kind="failed",
-             words=f"Trial {at:.0f}: {words[int(at)]}")
-        for at, _ in (points[place] for place in charts.reduced(points))
-    ]  # fmt: skip
+        Mark(
+            x=x(index.trials[row]),
+            y=charts.HEIGHT + 2,
+            trial=index.trials[row],
+            kind="failed",
+            words=f"Trial {index.trials[row]}: {STATUSES[index.status[row]].replace('_', ' ')}",
+        )
+        for row in kept
+    ]
 
 
 def _stairs(best: Sequence[Point], x: Scale, y: Scale, end: float) -> str:
@@ -156,22 +158,17 @@ def effort(
     each = max(1, -(-len(index) // MOST_BARS))
     count = -(-len(index) // each)
     above = upper or [0.0] * len(index)
-
-    def total(row: int) -> float:
-        sum_ = lower[row] + above[row]
-        return sum_ if sum_ == sum_ else -1.0
-
-    tallest = [
-        max(range(start, min(start + each, len(index))), key=total)
-        for start in range(0, len(index), each)
-    ]
-    tallest = [row for row in tallest if total(row) >= 0]
-    y = charts.upright([total(row) for row in tallest], height=EFFORT_HEIGHT, zero=True)
+    # What is not known is less than anything that is.
+    totals = [sum_ if sum_ == sum_ else -1.0 for sum_ in map(operator.add, lower, above)]
+    groups = (range(start, min(start + each, len(index))) for start in range(0, len(index), each))
+    tallest = [max(group, key=totals.__getitem__) for group in groups]
+    tallest = [row for row in tallest if totals[row] >= 0]
+    y = charts.upright([totals[row] for row in tallest], height=EFFORT_HEIGHT, zero=True)
     width = 100 / max(count, 12)
 
     def bar(row: int) -> Bar:
-        base, middle, top = y(0), y(lower[row]), y(total(row))
-        words = f"Trial {index.trials[row]}: {unit(total(row))}"
+        base, middle, top = y(0), y(lower[row]), y(totals[row])
+        words = f"Trial {index.trials[row]}: {unit(totals[row])}"
         if upper is not None:
             words += f", {unit(lower[row])} to propose, {unit(above[row])} to evaluate"
         return Bar(
@@ -268,7 +265,9 @@ def reached(
 
     With a run, its trials alone, counted from its own beginning.
     """
-    rows = [row for row in range(len(index)) if run in (None, index.runs[row])]
+    rows: Sequence[int] = range(len(index))
+    if run is not None:
+        rows = [row for row in rows if index.runs[row] == run]
     if not rows:
         return [], 0.0
     trials = range(1, len(index) + 1)
@@ -277,7 +276,7 @@ def reached(
     }  # fmt: skip
     column = columns[axis]
     start = column[rows[0] - 1] if run and rows[0] else 0.0
-    wanted = set(rows)
-    found = (row for row in index.scored(metric) if row in wanted)
-    points = [(column[row] - start, index.value(row, metric)) for row in found]
+    wanted = set(rows) if run else range(len(index))
+    values = index.values(metric)
+    points = [(column[row] - start, values[row]) for row in index.scored(metric) if row in wanted]
     return points, column[rows[-1]] - start

@@ -24,6 +24,8 @@ LOOK = 0.4
 """Seconds between looks at the files."""
 BEAT = 15.0
 """Seconds after which a silent stream says that it is alive."""
+MOST = 200
+"""Moments that a page holds; its script keeps to the same number."""
 _CHUNK = 1 << 17
 _BACK = 1 << 18
 """Bytes before the end in which the present trial's beginning is looked for."""
@@ -85,7 +87,7 @@ def latest(path: Path, revealed: Collection[str]) -> tuple[list[Moment], Place]:
         lines, place = lines + more, after
     starts = [i for i, line in enumerate(lines) if line.startswith(b'{"event":"trial_started"')]
     moments = (moment(line, revealed) for line in lines[starts[-1] if starts else 0 :])
-    return [one for one in moments if one], place
+    return [one for one in moments if one][-MOST:], place
 
 
 async def stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
@@ -133,19 +134,18 @@ def _has(record: Trial, words: Sequence[str]) -> bool:
 
 def _sorted(index: Index, rows: list[int], query: Query, metric: str) -> list[int]:
     """What is not known comes last, whichever way."""
-    keys: dict[str, Callable[[int], float]] = {
-        "trial": lambda row: index.trials[row],
-        "value": lambda row: index.value(row, metric),
-        "status": lambda row: index.status[row],
-        "seconds": lambda row: index.propose[row] + index.evaluate[row],
-        "cost": lambda row: index.cost[row],
-        "tokens": lambda row: index.tokens[row],
+    columns: dict[str, Callable[[], Sequence[float]]] = {
+        "trial": lambda: index.trials,
+        "value": lambda: index.values(metric),
+        "status": lambda: index.status,
+        "seconds": lambda: list(map(operator.add, index.propose, index.evaluate)),
+        "cost": lambda: index.cost,
+        "tokens": lambda: index.tokens,
     }
-    key = keys[query.sort]
-    known = [row for row in rows if key(row) == key(row)]
-    unknown = [row for row in rows if key(row) != key(row)]
-    known.sort(key=lambda row: (key(row), index.trials[row]), reverse=query.order == "down")
-    return known + unknown
+    column = columns[query.sort]()
+    known = [row for row in rows if column[row] == column[row]]
+    unknown = [row for row in rows if column[row] != column[row]]
+    return sorted(known, key=column.__getitem__, reverse=query.order == "down") + unknown
 
 
 def _line(
@@ -157,7 +157,7 @@ def _line(
 ) -> Line:
     trial = record.trial
     best = index.history.best
-    values = [index.value(row, name) for name in columns]
+    values = [index.values(name)[row] for name in columns]
     words = record.notes or (record.error.text if record.error else "")
     return Line(
         trial=trial,

@@ -41,8 +41,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     trials: int
     failed: int
     cost_usd: float | None
-    last_at: float | None
-    """Seconds since 1970."""
+    last_ts: str
     spark: str
     """The best so far, as a path in a box of 1000 by 32."""
 
@@ -52,7 +51,7 @@ def card(shelf: Shelf) -> Card:
     if shelf.lab is None or index is None:
         return Card(
             shelf=shelf, objective=None, best=None, value=None, trials=0, failed=0, cost_usd=None,
-            last_at=None, spark="",
+            last_ts="", spark="",
         )  # fmt: skip
     history, objective = index.history, shelf.lab.config.objective
     return Card(
@@ -63,7 +62,7 @@ def card(shelf: Shelf) -> Card:
         trials=history.trials,
         failed=history.trials - history.statuses.get("scored", 0),
         cost_usd=known_cost(index),
-        last_at=index.last_at if index.last_at == index.last_at else None,
+        last_ts=index.last_ts,
         spark=plots.spark(index, objective),
     )
 
@@ -109,6 +108,8 @@ class LabPage(msgspec.Struct, frozen=True, kw_only=True):
     hidden: frozenset[str]
     unseen: tuple[str, ...]
     """Metrics of the best trial that were not shown to anybody yet."""
+    seen: dict[str, float]
+    """Hidden metrics of the best trial that a person has seen."""
     progress: Progress
     time: Effort
     cost: Effort | None
@@ -130,7 +131,8 @@ def lab_page(shelf: Shelf, metric: str, query: Query) -> LabPage:
     columns = columns_of(lab, index)
     shown = shown_in(lab, index)
     chosen = metric if metric in columns else columns[0]
-    best = index.history.best
+    hidden = frozenset(columns) - set(lab.config.revealed)
+    seen, unseen = _hidden_of_best(index, hidden, shown)
     moments, place = latest(lab.state / "events.jsonl", lab.config.revealed)
     spent = known_cost(index)
     return LabPage(
@@ -139,8 +141,9 @@ def lab_page(shelf: Shelf, metric: str, query: Query) -> LabPage:
         index=index,
         objective=lab.config.objective,
         columns=columns,
-        hidden=frozenset(columns) - set(lab.config.revealed),
-        unseen=tuple(n for n in columns if best and n in best.metrics and not shown(best.trial, n)),
+        hidden=hidden,
+        unseen=unseen,
+        seen=seen,
         progress=plots.progress(
             index, lab.config.objective, chosen, lambda trial: shown(trial, chosen)
         ),
@@ -155,6 +158,18 @@ def lab_page(shelf: Shelf, metric: str, query: Query) -> LabPage:
         table=table(index, columns, query, shown),
         controls=tuple(controls.offered(shelf)),
     )
+
+
+def _hidden_of_best(
+    index: Index, hidden: frozenset[str], shown: Shown
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """The best trial's hidden metrics: what a person has seen, and the names of the others."""
+    best = index.history.best
+    if best is None:
+        return {}, ()
+    names = sorted(hidden & best.metrics.keys())
+    seen = {name: best.metrics[name] for name in names if shown(best.trial, name)}
+    return seen, tuple(name for name in names if name not in seen)
 
 
 def columns_of(lab: Lab, index: Index) -> tuple[str, ...]:
