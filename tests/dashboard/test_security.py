@@ -120,7 +120,7 @@ def test_every_answer_has_the_strict_headers(lab: Path, visit: Visit, page: str)
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     if answer.headers["content-type"].startswith("text/html"):
         assert answer.headers["cache-control"] == "no-store"
         assert "<script>" not in answer.text
