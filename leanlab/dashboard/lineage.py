@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 MOST = 300
 HEIGHT = 240.0
 """However many generations there are: what stands below the chart does not move."""
-_LANE = 34.0
 _TOP = 18.0
 
 
@@ -65,7 +64,7 @@ def lineage(index: Index) -> Lineage:
         max((index.trials[row] for row in kept), default=1),
     )
     lowest = max((index.generation[row] for row in kept), default=0)
-    lane = min(_LANE, (HEIGHT - 2 * _TOP) / max(1, lowest))
+    lane = (HEIGHT - 2 * _TOP) / max(1, lowest)
     nodes = {
         index.trials[row]: _node(index, row, x, _TOP + index.generation[row] * lane, onward)
         for row in sorted(kept)

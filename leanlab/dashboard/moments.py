@@ -97,7 +97,7 @@ _KNOWN: dict[str, Callable[[Mapping[str, Any], Collection[str]], Moment]] = {
         f"{event['confinement']}",
     ),
     "trial_started": lambda event, _: Moment(
-        kind="trial started",
+        kind="started",
         text="on disk since an earlier run; evaluating it first" if event.get("resumed") else "",
         trial=event["trial"],
     ),

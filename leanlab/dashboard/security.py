@@ -27,7 +27,7 @@ POLICY = (
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
-    # Not no-referrer: browsers then send a form's Origin as null, and it is what forms are known by.
+    # Not no-referrer: browsers would send a form's Origin as null, and that is what is checked.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",

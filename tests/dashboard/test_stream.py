@@ -102,7 +102,7 @@ def test_a_page_starts_with_the_trial_that_is_on(tmp_path: Path) -> None:
     path.write_bytes(old + new)
     moments, place = latest(path, ())
     kinds = [(each.kind, each.trial) for each in moments]
-    assert kinds == [("trial started", 2), ("evaluating", 2)]
+    assert kinds == [("started", 2), ("evaluating", 2)]
     assert place.offset == path.stat().st_size
 
 

@@ -103,7 +103,7 @@ document.addEventListener("visibilitychange", () => {
 function addMoment(moment) {
   const list = document.getElementById("moments");
   if (!list) { return; }
-  if (moment.kind === "trial started") { list.replaceChildren(); }
+  if (moment.kind === "started") { list.replaceChildren(); }
   list.querySelector(".none")?.remove();
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   const kind = element("span", "kind", moment.who ? `${moment.who} · ${moment.kind}` : moment.kind);
