@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from leanlab.dashboard.library import Library, Shelf
     from leanlab.dashboard.plots import Axis
-    from leanlab.lab import Lab
 
 _MAX_FORM = 1 << 16
 _MANY = 2.0
@@ -85,7 +84,6 @@ class Dashboard:
     def trial(self, request: Request) -> Response:
         with self._library.lock:
             shelf = self._shelf(request)
-            _lab(shelf)
             page = trial_page(shelf, request.path_params["number"])
             if page is None:
                 raise HTTPException(404, f"{shelf.name} has no such trial.")
@@ -110,7 +108,7 @@ class Dashboard:
             asked = controls.named(request.path_params["name"])
             if asked is None:
                 raise HTTPException(404, "There is no such control.")
-            asked.act(_lab(shelf), typed.get("text", ""))
+            asked.act(shelf.opened()[0], typed.get("text", ""))
             return _back(_home(shelf))
 
     async def reveal(self, request: Request) -> Response:
@@ -121,7 +119,6 @@ class Dashboard:
         number = request.path_params["number"]
         with self._library.lock:
             shelf = self._shelf(request)
-            _lab(shelf)
             reveal(shelf, number)
         home = _home(shelf)
         return _back(home if typed.get("back") == "lab" else f"{home}/trial/{number}")
@@ -175,12 +172,6 @@ async def _typed(request: Request) -> dict[str, str]:
         if len(body) > _MAX_FORM:
             raise HTTPException(413, "That is too long.")
     return {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
-
-
-def _lab(shelf: Shelf) -> Lab:
-    if shelf.lab is None:
-        raise HTTPException(409, shelf.problems[0])
-    return shelf.lab
 
 
 def _home(shelf: Shelf) -> str:

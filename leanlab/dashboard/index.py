@@ -91,6 +91,11 @@ class Index:
             gc.enable()
         self._settle()
 
+    @property
+    def read_bytes(self) -> int:
+        """How far the ledger was read."""
+        return self._ledger.position[0]
+
     def row(self, trial: int) -> int | None:
         return self._row_of.get(trial)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from leanlab import control
 from leanlab.dashboard.index import Index
-from leanlab.errors import LeanlabError
+from leanlab.errors import LabError, LeanlabError
 from leanlab.lab import VARIANT_FILE, open_lab
 from leanlab.lock import holder
 from leanlab.overview import fingerprint_of, lab_folders
@@ -38,6 +38,12 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
     """Asked to wait; it may still be at its present trial."""
     stopping: bool
+
+    def opened(self) -> tuple[Lab, Index]:
+        """Raise LabError, saying what is wrong, where it could not be opened."""
+        if self.lab is None or self.index is None:
+            raise LabError(self.problems[0])
+        return self.lab, self.index
 
     @property
     def name(self) -> str:
@@ -158,8 +164,11 @@ def _free(folder: Path, taken: dict[str, tuple[Path, Path]]) -> str:
 
 def _replaced(kept: _Kept) -> bool:
     """Whether the ledger is another file than the one that was read, or became shorter."""
-    now = _inode(kept.lab.results)
-    return (kept.ledger is not None and now != kept.ledger) or "shorter" in kept.index.problem
+    now = _stamp(kept.lab.results)
+    if now is None:
+        return kept.ledger is not None
+    inode, size, _ = now
+    return kept.ledger not in (None, inode) or size < kept.index.read_bytes
 
 
 def _stamp(path: Path) -> Stamp | None:

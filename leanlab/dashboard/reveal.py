@@ -20,9 +20,7 @@ def reveal(shelf: Shelf, trial: int) -> None:
     """
     from leanlab.bench import unrevealed
 
-    lab, index = shelf.lab, shelf.index
-    assert lab is not None
-    assert index is not None
+    lab, index = shelf.opened()
     row = index.row(trial)
     if row is None:
         raise LabError(f"{lab.results} has no trial {trial}.")

@@ -83,9 +83,7 @@ class TrialPage(msgspec.Struct, frozen=True, kw_only=True):
 
 def trial_page(shelf: Shelf, number: int) -> TrialPage | None:
     """None when the ledger has no such trial."""
-    lab, index = shelf.lab, shelf.index
-    assert lab is not None
-    assert index is not None
+    lab, index = shelf.opened()
     row = index.row(number)
     if row is None:
         return None

@@ -125,9 +125,7 @@ class LabPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lab_page(shelf: Shelf, metric: str, query: Query) -> LabPage:
-    lab, index = shelf.lab, shelf.index
-    assert lab is not None
-    assert index is not None
+    lab, index = shelf.opened()
     columns = columns_of(lab, index)
     shown = shown_in(lab, index)
     chosen = metric if metric in columns else columns[0]
@@ -257,11 +255,10 @@ def _scored(shelf: Shelf) -> bool:
 
 
 def _choices(shelf: Shelf) -> list[Choice]:
-    assert shelf.lab is not None
-    assert shelf.index is not None
-    objective = shelf.lab.config.objective
+    lab, index = shelf.opened()
+    objective = lab.config.objective
     name = f"{shelf.name} ({shelf.variant})" if shelf.variant else shelf.name
-    runs = list(dict.fromkeys(shelf.index.runs))
+    runs = list(dict.fromkeys(index.runs))
     names = [(shelf.key, name)]
     if len(runs) > 1:
         names += [(f"{shelf.key}@{run}", f"{name}, run {run}") for run in runs[-10:]]
@@ -276,6 +273,5 @@ def _reached(
     shelves: dict[str, Shelf], choice: Choice, axis: Axis
 ) -> tuple[list[tuple[float, float]], float]:
     key, _, run = choice.name.partition("@")
-    index = shelves[key].index
-    assert index is not None
+    _, index = shelves[key].opened()
     return plots.reached(index, choice.metric, axis, run or None)

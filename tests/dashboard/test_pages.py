@@ -87,7 +87,7 @@ def test_a_real_run_is_shown_whole(make_lab: MakeLab, visit: Visit) -> None:
     assert "secret hidden 6.0" in trial
     assert "Prompt: worker" in trial
     assert "SHA-256" in trial
-    assert "evaluating trial 1" in trial
+    assert "sent back crashed: " in trial
 
 
 def test_a_ledger_with_a_bad_line_shows_what_stands_before_it(lab: Path, visit: Visit) -> None:

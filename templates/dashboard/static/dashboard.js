@@ -107,7 +107,7 @@ function addMoment(moment) {
   list.querySelector(".none")?.remove();
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   const kind = element("span", "kind", moment.who ? `${moment.who} · ${moment.kind}` : moment.kind);
-  if (typeof moment.trial === "number") { kind.append(element("span", "of", ` trial ${moment.trial}`)); }
+  if (moment.kind === "started") { kind.append(element("span", "of", ` trial ${moment.trial}`)); }
   const item = element("li", moment.tone || "plain", "");
   item.append(kind);
   if (moment.text) { item.append(element("span", "text", moment.text)); }
