@@ -100,20 +100,35 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) { source?.close(); source = null; } else { listen(); }
 });
 
+// What comes between two frames is put in at once: a model may say much in a second.
+let waiting = [];
+
 function addMoment(moment) {
+  if (moment.kind === "started") { waiting = []; }
+  if (waiting.push(moment) === 1) { requestAnimationFrame(showMoments); }
+  if (waiting.length > MOST_MOMENTS && waiting[0].kind !== "started") { waiting.shift(); }
+}
+
+function showMoments() {
   const list = document.getElementById("moments");
-  if (!list) { return; }
-  if (moment.kind === "started") { list.replaceChildren(); }
-  list.querySelector(".none")?.remove();
+  const moments = waiting;
+  waiting = [];
+  if (!list || !moments.length) { return; }
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  if (moments[0].kind === "started") { list.replaceChildren(); }
+  list.querySelector(".none")?.remove();
+  list.append(...moments.map(momentItem));
+  while (list.childElementCount > MOST_MOMENTS) { list.firstElementChild.remove(); }
+  if (atEnd) { list.scrollTop = list.scrollHeight; }
+}
+
+function momentItem(moment) {
   const kind = element("span", "kind", moment.who ? `${moment.who} · ${moment.kind}` : moment.kind);
   if (moment.kind === "started") { kind.append(element("span", "of", ` trial ${moment.trial}`)); }
   const item = element("li", moment.tone || "plain", "");
   item.append(kind);
   if (moment.text) { item.append(element("span", "text", moment.text)); }
-  list.append(item);
-  while (list.childElementCount > MOST_MOMENTS) { list.firstElementChild.remove(); }
-  if (atEnd) { list.scrollTop = list.scrollHeight; }
+  return item;
 }
 
 function element(name, kind, text) {
