@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from leanlab.dashboard import controls, pages, stream, views
+from leanlab.dashboard.comparison import compare_page
 from leanlab.dashboard.reveal import reveal
 from leanlab.dashboard.security import Guard
 from leanlab.dashboard.table import Query
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from leanlab.dashboard.comparison import Axis
     from leanlab.dashboard.library import Library, Shelf
-    from leanlab.dashboard.plots import Axis
 
 _MAX_FORM = 1 << 16
 _MANY = 2.0
@@ -95,7 +96,7 @@ class Dashboard:
         with self._library.lock:
             shelves = self._library.shelves()
             wanted = request.query_params.getlist("lab")
-            page = views.compare_page(shelves, wanted, axis)
+            page = compare_page(shelves, wanted, axis)
             return self._page("compare", page=page, state=self._library.state_of(shelves))
 
     async def control(self, request: Request) -> Response:

@@ -145,10 +145,14 @@ def reduced(points: Sequence[Point], buckets: int = MOST) -> list[int]:
     return sorted(kept)
 
 
-def staircase(points: Sequence[Point], x: Scale, y: Scale, end: float) -> str:
-    """The path of a value that holds until the next point, drawn on to `end`; x in thousandths."""
+def stairs(points: Sequence[Point], x: Scale, y: Scale, end: float) -> str:
+    """The path of a value that holds until the next point, drawn on to `end`; x in thousandths.
+
+    Empty without a point; of many points, those that `reduced` keeps.
+    """
     if not points:
         return ""
+    points = [points[place] for place in reduced(points)]
     (first_x, first_y), *rest = points
     path = [f"M{_thousandths(x(first_x))} {y(first_y):g}"]
     for at, value in rest:

@@ -17,6 +17,10 @@ class NotShown(Exception):
     """The file is not there, or must not be shown; the message says which, for the page."""
 
 
+class Gone(NotShown):
+    """There is no such file."""
+
+
 def read_inside(home: Path, relative: str, limit: int = MAX_BYTES) -> str:
     """Return the text of a regular file below home, cut at limit bytes with a word that says so.
 
@@ -49,7 +53,7 @@ def _open(name: str, folder: int, flag: int) -> int:
     try:
         return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flag, dir_fd=folder)
     except FileNotFoundError as error:
-        raise NotShown(f"{name} is gone.") from error
+        raise Gone(f"{name} is gone.") from error
     except OSError as error:
         raise NotShown(f"{name} is not shown: {error.strerror}.") from error
 

@@ -152,7 +152,10 @@ def _open(folder: Path, home: Path) -> Lab:
     lab = open_lab(folder)
     if home == folder:
         return lab
-    return next(each for each in lab.variants() if each.home == home)
+    for variant in lab.variants():
+        if variant.home == home:
+            return variant
+    raise LabError(f"{home} is gone.")
 
 
 def _free(folder: Path, taken: dict[str, tuple[Path, Path]]) -> str:

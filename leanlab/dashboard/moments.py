@@ -12,6 +12,8 @@ from leanlab.console import in_words
 from leanlab.memory import printable
 
 Tone = Literal["plain", "good", "bad", "role"]
+_SCORES = ("record", "best", "metrics", "cases", "repeats", "standard_error")
+"""Where an event may hold hidden metrics, at whatever depth."""
 MOST = 2_000
 """Characters of one moment; the whole of it is on disk."""
 
@@ -54,11 +56,11 @@ def _unknown(kind: str, event: Mapping[str, Any]) -> Moment:
     """Say what a newer leanlab's event holds, but for records: their metrics may be hidden."""
     role = event.get("role", event.get("who", ""))
     trial = event.get("trial")
+    told = ("event", "role", "who", "trial", "ts")
     rest = {
-        key: value
+        key: _without_scores(value)
         for key, value in event.items()
-        if key not in ("event", "role", "who", "trial", "record", "best", "metrics", "ts")
-        and value not in ("", None)
+        if key not in (*told, *_SCORES) and value not in ("", None)
     }
     main = next((rest.pop(key) for key in ("text", "message", "reason") if key in rest), "")
     others = ", ".join(f"{key} {_brief(value)}" for key, value in rest.items())
@@ -68,6 +70,12 @@ def _unknown(kind: str, event: Mapping[str, Any]) -> Moment:
         text="\n".join(filter(None, (main if isinstance(main, str) else _brief(main), others))),
         trial=trial if type(trial) is int else None,
     )
+
+
+def _without_scores(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_scores(each) for key, each in value.items() if key not in _SCORES}
+    return [_without_scores(each) for each in value] if isinstance(value, list) else value
 
 
 def _brief(value: Any) -> str:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 EFFORT_HEIGHT = 120.0
 MOST_BARS = 120
-Axis = Literal["trials", "evaluations", "usd"]
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +68,7 @@ def progress(
     return Progress(
         metric=metric,
         marks=(*failed, *_marks([points[place] for place in kept], best, x, y, metric)),
-        line=_stairs(best, x, y, x.high),
+        line=charts.stairs(best, x, y, x.high),
         x=tuple(charts.ticks(x, 6, whole=True)),
         y=tuple(charts.ticks(y, 4)),
         target=None if target is None else Tick(at=y(target), label=f"target {number(target)}"),
@@ -110,10 +109,6 @@ def _failures(index: Index, x: Scale) -> list[Mark]:
         )
         for row in kept
     ]
-
-
-def _stairs(best: Sequence[Point], x: Scale, y: Scale, end: float) -> str:
-    return charts.staircase([best[place] for place in charts.reduced(best)], x, y, end)
 
 
 def _summary(metric: str, points: list[Point], best: list[Point], failed: int) -> str:
@@ -185,16 +180,6 @@ def effort(
     return Effort(bars=tuple(map(bar, tallest)), y=tuple(charts.ticks(y, 2, label=unit)), each=each)
 
 
-def spark(index: Index, objective: Objective) -> str:
-    """The best so far in a box of 1000 by 32; empty with less than two scores."""
-    points, end = reached(index, objective.metric, "trials")
-    best = [points[place] for place in charts.best_so_far(points, objective.direction)]
-    if len(points) < 2:
-        return ""
-    y = charts.upright([value for _, value in best], height=40)
-    return _stairs(best, charts.across(1, end), y, end)
-
-
 def duration(seconds: float) -> str:
     """Seconds as a person would say them."""
     if 0 < seconds < 0.0995:
@@ -207,76 +192,3 @@ def duration(seconds: float) -> str:
 
 def dollars(usd: float) -> str:
     return f"${usd:.3f}" if 0 < usd < 0.0995 else f"${usd:,.2f}"
-
-
-class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """One lab's best so far against what it took."""
-
-    name: str
-    line: str
-    end_y: float
-    best: float
-    at: float
-    """Where along x the best was reached."""
-    total: float
-
-
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Several labs on one pair of axes."""
-
-    series: tuple[Series, ...]
-    x: tuple[Tick, ...]
-    y: tuple[Tick, ...]
-    log: bool
-
-
-def comparison(named: Sequence[tuple[str, Sequence[Point], float]], direction: str) -> Comparison:
-    """Compare by name: the points that were reached in order of x, and how far along x it went."""
-    curves = [
-        (name, [points[place] for place in charts.best_so_far(points, direction)], end)
-        for name, points, end in named
-    ]
-    curves = [curve for curve in curves if curve[1]]
-    x = charts.across(0, max((end for _, _, end in curves), default=1))
-    y = charts.upright([value for _, best, _ in curves for _, value in best])
-    series = [
-        Series(
-            name=name,
-            line=_stairs(best, x, y, end),
-            end_y=y(best[-1][1]),
-            best=best[-1][1],
-            at=best[-1][0],
-            total=end,
-        )
-        for name, best, end in curves
-    ]
-    return Comparison(
-        series=tuple(series),
-        x=tuple(charts.ticks(x, 6)),
-        y=tuple(charts.ticks(y, 4)),
-        log=y.log,
-    )
-
-
-def reached(
-    index: Index, metric: str, axis: Axis, run: str | None = None
-) -> tuple[list[Point], float]:
-    """Each scored trial's value against what had been used by then, and all that was used.
-
-    With a run, its trials alone, counted from its own beginning.
-    """
-    rows: Sequence[int] = range(len(index))
-    if run is not None:
-        rows = [row for row in rows if index.runs[row] == run]
-    if not rows:
-        return [], 0.0
-    trials = range(1, len(index) + 1)
-    columns: dict[Axis, Sequence[float]] = {
-        "trials": trials, "evaluations": index.evaluations, "usd": index.spent,
-    }  # fmt: skip
-    column = columns[axis]
-    start = column[rows[0] - 1] if run and rows[0] else 0.0
-    wanted = set(rows) if run else range(len(index))
-    values = index.values(metric)
-    points = [(column[row] - start, values[row]) for row in index.scored(metric) if row in wanted]
-    return points, column[rows[-1]] - start

@@ -1,4 +1,4 @@
-"""What the overview, a lab's page and the comparison show: pure views of what is on disk."""
+"""What the overview and a lab's page show: pure views of what is on disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leanlab.dashboard import controls, plots
-from leanlab.dashboard.inside import NotShown, read_inside
+from leanlab.dashboard.comparison import spark
+from leanlab.dashboard.inside import Gone, NotShown, read_inside
 from leanlab.dashboard.lineage import Lineage, lineage
 from leanlab.dashboard.moments import Moment
 from leanlab.dashboard.stream import Place, latest
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
     from leanlab.dashboard.controls import Control
     from leanlab.dashboard.index import Index
     from leanlab.dashboard.library import Shelf
-    from leanlab.dashboard.plots import Axis, Comparison, Effort, Progress
+    from leanlab.dashboard.plots import Effort, Progress
     from leanlab.lab import Lab
     from leanlab.records import Trial
 
 _NOTES = 20
-_SERIES = 6
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     last_ts: str
     spark: str
-    """The best so far, as a path in a box of 1000 by 32."""
+    """The best so far, as a path in a box of 1000 by 40."""
 
 
 def card(shelf: Shelf) -> Card:
@@ -63,7 +63,7 @@ def card(shelf: Shelf) -> Card:
         failed=history.trials - history.statuses.get("scored", 0),
         cost_usd=known_cost(index),
         last_ts=index.last_ts,
-        spark=plots.spark(index, objective),
+        spark=spark(index, objective),
     )
 
 
@@ -186,92 +186,11 @@ def _note(lab: Lab, role: str, said: Sequence[RoleTurn]) -> Note:
     text, missing = "", ""
     try:
         text = printable(read_inside(lab.home, lab.note_file(role).name)).strip()
+    except Gone:
+        pass  # It has said nothing yet.
     except NotShown as reason:
-        missing = "" if "is gone" in str(reason) else str(reason)
+        missing = str(reason)
     earlier = [turn for turn in said if turn.role == role]
     if earlier and printable(earlier[0].text).strip() == text:
         earlier = earlier[1:]
     return Note(role=role, text=text, missing=missing, earlier=tuple(earlier))
-
-
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be compared: a lab, a variant, or one run of it."""
-
-    name: str
-    """In addresses: the lab's key, with @ and the run."""
-    words: str
-    metric: str
-    direction: str
-    chosen: bool
-
-
-class ComparePage(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of the choices, against one another."""
-
-    choices: tuple[Choice, ...]
-    axis: Axis
-    metric: str
-    comparison: Comparison
-    left_out: tuple[str, ...]
-    """Sentences about what was chosen and cannot be drawn."""
-
-
-def compare_page(shelves: Sequence[Shelf], wanted: Sequence[str], axis: Axis) -> ComparePage:
-    """Compare what is wanted; at first, the first lab that has a score and all that share its
-    metric.
-    """
-    open_ = {shelf.key: shelf for shelf in shelves if shelf.lab and shelf.index}
-    choices = [choice for shelf in open_.values() for choice in _choices(shelf)]
-    by_name = {choice.name: choice for choice in choices}
-    asked = [by_name[name] for name in dict.fromkeys(wanted) if name in by_name]
-    if not asked:
-        asked = [each for each in choices if "@" not in each.name and _scored(open_[each.name])]
-        asked = [each for each in asked if each.metric == asked[0].metric]
-    asked = asked[:_SERIES]
-    goal = (asked[0].metric, asked[0].direction) if asked else ("", "maximize")
-    same = [each for each in asked if (each.metric, each.direction) == goal]
-    drawn = [(each.words, *_reached(open_, each, axis)) for each in same]
-    left = [
-        f"{each.words} has another objective: {each.direction} {each.metric}."
-        for each in asked
-        if each not in same
-    ]
-    left += [f"{words} has no score to draw yet." for words, points, _ in drawn if not points]
-    if axis == "usd":
-        left += [f"{words} knows no price." for words, points, end in drawn if points and not end]
-        drawn = [each for each in drawn if each[2]]
-    chosen = {each.name for each in asked}
-    return ComparePage(
-        choices=tuple(msgspec.structs.replace(c, chosen=c.name in chosen) for c in choices),
-        axis=axis,
-        metric=goal[0],
-        comparison=plots.comparison(drawn, goal[1]),
-        left_out=tuple(left),
-    )
-
-
-def _scored(shelf: Shelf) -> bool:
-    return shelf.index is not None and shelf.index.history.best is not None
-
-
-def _choices(shelf: Shelf) -> list[Choice]:
-    lab, index = shelf.opened()
-    objective = lab.config.objective
-    name = f"{shelf.name} ({shelf.variant})" if shelf.variant else shelf.name
-    runs = list(dict.fromkeys(index.runs))
-    names = [(shelf.key, name)]
-    if len(runs) > 1:
-        names += [(f"{shelf.key}@{run}", f"{name}, run {run}") for run in runs[-10:]]
-    return [
-        Choice(name=key, words=words, metric=objective.metric, direction=objective.direction,
-               chosen=False)
-        for key, words in names
-    ]  # fmt: skip
-
-
-def _reached(
-    shelves: dict[str, Shelf], choice: Choice, axis: Axis
-) -> tuple[list[tuple[float, float]], float]:
-    key, _, run = choice.name.partition("@")
-    _, index = shelves[key].opened()
-    return plots.reached(index, choice.metric, axis, run or None)

@@ -131,12 +131,13 @@ def test_pages_hear_that_something_changed_and_that_the_stream_is_alive(
 def test_unknown_events_are_told_as_they_are_without_what_may_be_hidden() -> None:
     one = moment(
         line(event="tool_call", role="worker", trial=7, name="read", text="task.md", best={"x": 1},
-             metrics={"secret": 0.123}, record={"metrics": {"secret": 0.123}}),
+             metrics={"secret": 0.123}, record={"metrics": {"secret": 0.123}},
+             deep=[{"cases": {"a": 0.5}}]),
         (),
     )  # fmt: skip
     assert one is not None
     assert (one.kind, one.who, one.trial) == ("tool call", "worker", 7)
-    assert one.text == "task.md\nname read"
+    assert one.text == "task.md\nname read, deep [{}]"
     long = moment(line(event="text", text="y" * 100_000), ())
     assert long is not None
     assert len(long.text) < MOST + 10
