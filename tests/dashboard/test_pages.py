@@ -15,7 +15,7 @@ from leanlab.lab import open_lab
 from leanlab.ledger import Ledger
 from leanlab.lock import RunLock
 from leanlab.records import Reveal
-from leanlab.running import run
+from leanlab.running import Options, rescore, run, to_the_end
 from tests.conftest import CRASHES, GOOD, MakeLab
 from tests.dashboard.conftest import HOST, Visit
 from tests.dashboard.filled import fill
@@ -115,6 +115,42 @@ def test_a_ledger_that_goes_on_a_reset_and_new_rules_are_followed(lab: Path, vis
     assert "No trial has been recorded yet." in words(client, "/lab/lengths")
     fill(lab, 1)
     assert "1 trial " in words(client, "/lab/lengths")
+
+
+def test_a_ledger_that_was_cut_short_is_read_anew(lab: Path, visit: Visit) -> None:
+    fill(lab, 4)
+    client = visit(lab.parent)
+    assert "4 trials" in words(client, "/lab/lengths")
+    path = lab / "results.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    text = words(client, "/lab/lengths")
+    assert "2 trials" in text
+    assert "cannot be read" not in text
+
+
+def test_what_was_scored_again_is_shown_as_it_stands_now(lab: Path, visit: Visit) -> None:
+    run(lab, backend=ScriptedBackend([GOOD]), trials=1)
+    whole = json.loads((lab / "lab.json").read_text()) | {"limits": {"seconds": 6}}
+    (lab / "lab.json").write_text(json.dumps(whole))
+    client = visit(lab.parent)
+    assert "other rules" in words(client, "/lab/lengths")
+    to_the_end(rescore(open_lab(lab), Options(), lambda _: None))
+    text = words(client, "/lab/lengths")
+    assert "Best accuracy 1.0" in text
+    assert "other rules" not in text
+    assert "Scored again" in words(client, "/lab/lengths/trial/1")
+
+
+def test_rows_of_leanlab_0_2_are_shown_and_not_trusted(lab: Path, visit: Visit) -> None:
+    rows = [{"experiment_file": f"experiments/{n:04d}_x.py", "accuracy": n / 10} for n in (1, 2)]
+    (lab / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    client = visit(lab.parent)
+    assert "2 trials" in words(client, "/lab/lengths")
+    assert "other rules" in words(client, "/lab/lengths")
+    text = words(client, "/lab/lengths/trial/2")
+    assert "untrusted" in text
+    assert "accuracy 0.2" in text
+    assert "0002_x.py is gone" in text
 
 
 # Hidden metrics.
