@@ -39,11 +39,11 @@ print(first, again, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 @pytest.mark.slow
 def test_100_000_records_open_in_a_second_and_stay_under_200_megabytes(lab: Path) -> None:
-    """CPU time, the best of three processes; a machine with more to do than cores gets twice it."""
+    """CPU time, the best of three processes; a machine with more to do than cores gets thrice it."""
     fill(lab, RECORDS * 5 // 6)
     assert (lab / "results.jsonl").read_bytes().count(b"\n") >= RECORDS - 1
     busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    limits = (2.0, 1.0, 200) if busy else (1.0, 0.5, 200)
+    limits = (3.0, 1.5, 200) if busy else (1.0, 0.5, 200)
     for _ in range(3):
         first, again, megabytes = measured = opened(lab.parent)
         print(f"opened in {first:.2f} s, again in {again:.2f} s, {megabytes:.0f} MB, busy: {busy}")
