@@ -39,7 +39,7 @@ print(first, again, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 @pytest.mark.slow
 def test_100_000_records_open_in_a_second_and_stay_under_200_megabytes(lab: Path) -> None:
-    """CPU time, the best of three processes; a machine with more to do than cores gets thrice it."""
+    """CPU time, the best of three processes; a crowded machine gets thrice it."""
     fill(lab, RECORDS * 5 // 6)
     assert (lab / "results.jsonl").read_bytes().count(b"\n") >= RECORDS - 1
     busy = os.getloadavg()[0] > (os.cpu_count() or 1)
