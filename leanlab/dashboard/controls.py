@@ -38,15 +38,6 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 
 CONTROLS: tuple[Control, ...] = (
     Control(
-        name="note",
-        label="Note",
-        question="The very next Worker reads it, and those after it, until newer ones come.",
-        when="always",
-        act=control.note,
-        twin='leanlab note {lab} "…"',
-        asks_for="One line for the next Worker",
-    ),
-    Control(
         name="pause",
         label="Pause",
         question="The run waits after its present trial, until you let it go on.",
@@ -70,6 +61,15 @@ CONTROLS: tuple[Control, ...] = (
         act=lambda lab, _: _done(control.stop(lab)),
         twin="leanlab stop {lab}",
         grave=True,
+    ),
+    Control(
+        name="note",
+        label="Note",
+        question="The very next Worker reads it, and those after it, until newer ones come.",
+        when="always",
+        act=control.note,
+        twin='leanlab note {lab} "…"',
+        asks_for="One line for the next Worker",
     ),
 )
 
