@@ -1,7 +1,7 @@
 """What labs and families import, and all that they import, of leanlab.
 
-A lab's evaluation.py uses a candidate in one of two ways, `Candidate.call` and
-`Candidate.fit_predict`, and returns metrics. A family's researcher works from a `Brief`.
+A lab's evaluation.py uses a candidate by `Candidate.call`, `Candidate.call_each`
+or `Candidate.fit_predict`, and returns metrics. A family's researcher works from a `Brief`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from leanlab.config import Limits
     from leanlab.errors import CandidateFailed, ConfigError
     from leanlab.labkit.byhand import main, main_validate
-    from leanlab.labkit.candidate import Bit, Candidate, Replies
+    from leanlab.labkit.candidate import Bit, Candidate, Each, Replies
     from leanlab.labkit.researcher import Brief, NothingToPropose, Proposal, Researcher, Row
     from leanlab.labkit.stream import Stream
     from leanlab.labkit.view import Lab
@@ -26,6 +26,7 @@ __all__ = [
     "Candidate",
     "CandidateFailed",
     "ConfigError",
+    "Each",
     "Lab",
     "Limits",
     "NothingToPropose",
@@ -43,7 +44,7 @@ __all__ = [
 _HOME = {
     **dict.fromkeys(("CandidateFailed", "ConfigError"), "leanlab.errors"),
     **dict.fromkeys(("main", "main_validate"), "leanlab.labkit.byhand"),
-    **dict.fromkeys(("Bit", "Candidate", "Replies"), "leanlab.labkit.candidate"),
+    **dict.fromkeys(("Bit", "Candidate", "Each", "Replies"), "leanlab.labkit.candidate"),
     **dict.fromkeys(
         ("Brief", "NothingToPropose", "Proposal", "Researcher", "Row"), "leanlab.labkit.researcher"
     ),

@@ -10,6 +10,7 @@ told but numbers and fixed words, and they are sent in an order that nobody can 
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections import Counter
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _ANSWERED = bytes((wire.ZERO, wire.ONE, wire.JSON))
 _BITS = {wire.ZERO: 0, wire.ONE: 1}
+_OUT_OF_CPU = "out of cpu time"
+_FATAL = frozenset({"load failed", "no such function", "timed out", _OUT_OF_CPU})
 
 
 class Bit:
@@ -48,6 +51,22 @@ class Replies(msgspec.Struct, frozen=True, kw_only=True):
     """How many answers are missing, by category: an exception's name, "not a bit", "wrong type"."""
     text: str
     """The same in words, empty without failures; for public inputs, after the first traceback."""
+
+
+class Each(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one call of `Candidate.call_each`."""
+
+    value: Any
+    """None where there is no usable answer."""
+    failure: str
+    """Why there is none, by category as in Replies; "out of cpu time" is one. Else empty."""
+    text: str = ""
+    """For public arguments, the traceback of a failure."""
+    cpu_seconds: float
+    """What its process used, loading the experiment too."""
+
+
+_NEVER = Each(value=None, failure="not asked", cpu_seconds=0.0)
 
 
 class Candidate:
@@ -112,6 +131,35 @@ class Candidate:
             answers = process.call(function, asked, reply=_reply(returns), explain=public)
         return _gathered(answers, order, returns, max_failed, self.log)
 
+    def call_each(
+        self,
+        function: str,
+        arguments: Sequence[Sequence[Any]],
+        *,
+        cpu_seconds: float,
+        returns: Any,
+        public: bool = False,
+        max_failed: float = 0.5,
+    ) -> list[Each]:
+        """Call function(*arguments[i]) for each i, in a fresh process of at most cpu_seconds.
+
+        Nothing that one call computes is there for the next. One that is out of CPU time is no
+        failure of the candidate; more than max_failed of other failures are a CandidateFailed.
+        What is printed on public inputs is in the log.
+        """
+        self._enter_stage(public=public)
+        order, asked = _arrange(arguments, public=public)
+        found: list[Each] = [_NEVER] * len(order)
+        failures: Counter[str] = Counter()
+        for position, one in zip(order, asked, strict=True):
+            found[position] = each = self._call_one(function, one, cpu_seconds, returns, public)
+            if each.failure not in ("", _OUT_OF_CPU):
+                failures[each.failure] += 1
+        if failures.total() > max_failed * len(order):
+            text = _words(dict(failures.most_common()), len(order), "")
+            raise CandidateFailed("crashed", failures.most_common(1)[0][0], text, self.log)
+        return found
+
     def fit_predict(
         self,
         inputs: Sequence[Any],
@@ -161,13 +209,48 @@ class Candidate:
             )
         self._hidden = not public
 
-    def _start(self) -> Process:
-        """Fork a worker that may use what is left of the limits."""
+    def _call_one(
+        self,
+        function: str,
+        arguments: Sequence[Any],
+        cpu_seconds: float,
+        returns: Any,
+        public: bool,
+    ) -> Each:
+        spent = self.usage.cpu_seconds
+        enough = self._limits.cpu_seconds - spent >= cpu_seconds
+        replies, failure = None, ""
+        with self._counted(self._start(cpu_seconds)) as process:
+            try:
+                with self._watched(process, public=public):
+                    process.load(self._source, self._name)
+                    answers = process.call(
+                        function, [arguments], reply="json", explain=public, spread=True
+                    )
+                replies = _gathered(answers, (0,), returns, 1.0, "")
+            except CandidateFailed as failed:
+                # What ends all calls ends the evaluation: the time of all, or code that never runs.
+                own = failed.category == _OUT_OF_CPU and enough
+                if not own and failed.category in _FATAL:
+                    raise
+                failure = failed.category
+        used = self.usage.cpu_seconds - spent
+        if replies is None:
+            return Each(value=None, failure=failure, cpu_seconds=used)
+        return Each(
+            value=replies.values[0],
+            failure=next(iter(replies.failures), ""),
+            text=replies.text if public else "",
+            cpu_seconds=used,
+        )
+
+    def _start(self, cpu_seconds: float = math.inf) -> Process:
+        """Fork a worker that may use what is left of the limits, and no more than cpu_seconds."""
         used = self.usage
         left = msgspec.structs.replace(
             self._limits,
             seconds=max(0.0, self._limits.seconds - used.seconds),
-            cpu_seconds=max(0.0, self._limits.cpu_seconds - used.cpu_seconds),
+            cpu_seconds=max(0.0, min(cpu_seconds, self._limits.cpu_seconds - used.cpu_seconds)),
         )
         return self._sandbox.process(left, seed=self._seed)
 
