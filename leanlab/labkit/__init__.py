@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from leanlab.config import Limits
     from leanlab.errors import CandidateFailed, ConfigError
+    from leanlab.labkit.asking import Asker, NoAnswer, Said, ask, asker
     from leanlab.labkit.byhand import main, main_validate
     from leanlab.labkit.candidate import Bit, Candidate, Each, Replies
+    from leanlab.labkit.prompting import prompt
     from leanlab.labkit.researcher import Brief, NothingToPropose, Proposal, Researcher, Row
     from leanlab.labkit.stream import Stream
     from leanlab.labkit.view import Lab
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from leanlab.sandbox import Sandbox
 
 __all__ = [
+    "Asker",
     "Bit",
     "Brief",
     "Candidate",
@@ -29,25 +32,32 @@ __all__ = [
     "Each",
     "Lab",
     "Limits",
+    "NoAnswer",
     "NothingToPropose",
     "Proposal",
     "Replies",
     "Researcher",
     "Row",
+    "Said",
     "Sandbox",
     "Stream",
     "Verdict",
+    "ask",
+    "asker",
     "main",
     "main_validate",
+    "prompt",
 ]
 
 _HOME = {
     **dict.fromkeys(("CandidateFailed", "ConfigError"), "leanlab.errors"),
+    **dict.fromkeys(("Asker", "NoAnswer", "Said", "ask", "asker"), "leanlab.labkit.asking"),
     **dict.fromkeys(("main", "main_validate"), "leanlab.labkit.byhand"),
     **dict.fromkeys(("Bit", "Candidate", "Each", "Replies"), "leanlab.labkit.candidate"),
     **dict.fromkeys(
         ("Brief", "NothingToPropose", "Proposal", "Researcher", "Row"), "leanlab.labkit.researcher"
     ),
+    "prompt": "leanlab.labkit.prompting",
     "Lab": "leanlab.labkit.view",
     "Limits": "leanlab.config",
     "Sandbox": "leanlab.sandbox",

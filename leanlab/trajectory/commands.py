@@ -32,6 +32,7 @@ def _group() -> None:
 
 
 app.command("data")(taskcommands.make_tasks)
+app.command("eval")(taskcommands.evaluate_solvers)
 
 
 @app.command("solve")

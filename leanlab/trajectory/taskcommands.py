@@ -61,6 +61,58 @@ def make_tasks(
     typer.echo(f"{out}: {len(records):,} tasks")
 
 
+def evaluate_solvers(
+    tasks: Annotated[Path, typer.Argument(metavar="TASKS", help="A file of tasks.")],
+    solvers: Annotated[
+        str,
+        typer.Option(
+            "--solver",
+            metavar="NAME,…",
+            help="Of exact, bfs, random, guided, llm, and module:Class of your own.",
+        ),
+    ] = "exact,bfs",
+    library: OwnLibrary = None,
+    trust_library: Trust = False,
+    max_depth: Annotated[int, typer.Option(min=0, max=64, help="Functions, at most.")] = 8,
+    max_calls: Annotated[
+        int, typer.Option(min=1, help="Function calls a task, the same for every solver.")
+    ] = 10_000,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Seconds a task, at most.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Tasks at once.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the random walk.")] = 0,
+    learn: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Solved tasks that guided learns from beforehand."),
+    ] = None,
+    backend: Annotated[str, typer.Option(help="Which backend llm asks.")] = "auto",
+    attempts: Annotated[int, typer.Option(min=1, max=1000, help="Answers of llm a task.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Measure solvers on a file of tasks, all at the same budget.
+
+    Example: leanlab trajectory eval tasks.jsonl --solver exact,bfs,random --max-calls 1000
+    """
+    import msgspec
+
+    from leanlab.trajectory import measuring, taskfile
+    from leanlab.trajectory.search import Budget
+
+    summaries = measuring.measure(
+        measuring.Plan(
+            solvers=measuring.named(solvers),
+            budget=Budget(max_depth=max_depth, max_calls=max_calls, seconds=seconds),
+            seed=seed,
+            jobs=jobs,
+            learned=measuring.learned(learn),
+            backend=backend,
+            attempts=attempts,
+        ),
+        _library(library, trusted=trust_library),
+        taskfile.read(tasks),
+    )
+    typer.echo(msgspec.json.encode(summaries).decode() if as_json else measuring.table(summaries))
+
+
 def _library(path: Path | None, *, trusted: bool) -> FunctionLibrary:
     from leanlab.trajectory.library import FunctionLibrary, LibraryError
 
