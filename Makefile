@@ -39,7 +39,8 @@ docs: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks
 
-# Plays every attack against labs/parity, at tiers A and B, and writes the table of docs/trust.md.
+# Plays every attack against labs/parity, at every tier, and against an open lab; writes the table
+# of docs/trust.md. A few minutes.
 attack: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_attacks.py
 
@@ -47,7 +48,7 @@ attack: $(VENV)/.installed-dev
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --rounds 1000
 
-# Fifty times the examples of the test run, other ones every time.
+# Fifty times the examples of the test run, other ones every time; about ten minutes.
 fuzz: $(VENV)/.installed-dev
 	LEANLAB_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
 

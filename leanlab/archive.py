@@ -21,7 +21,8 @@ def archive(lab: Lab) -> tuple[int, Path]:
     with RunLock(lab):
         torn = lab.results.with_name(lab.results.name + ".torn")
         notes = [lab.note_file(role) for role in ("critic", "director")]
-        state = [lab.state / name for name in ("events.jsonl", "prompts", "pending.json")]
+        runtime = ("events.jsonl", "prompts", "sessions", "pending.json", "unrecorded.json")
+        state = [lab.state / name for name in runtime]
         experiments = unrecorded(lab, 0) if lab.experiments.is_dir() else []
         found = [
             path for path in (lab.results, torn, *notes, *state, *experiments) if path.exists()

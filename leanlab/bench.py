@@ -43,6 +43,10 @@ class Bench:
 
     def load(self) -> None:
         """Read the ledger from the first record on, streaming."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Learn what others have added meanwhile: a person's note, a score shown."""
         self._learn(self.ledger.new())
 
     def append(self, record: AnyRecord) -> AnyRecord:
@@ -113,7 +117,7 @@ async def open_bench(
     with RunLock(lab):
         if await prepare(lab, agreed=agreed_to_prepare):
             emit(events.Notice(text=f"prepared {lab.folder}: {lab.config.prepare_cmd}"))
-        async with Evaluator(lab, allow_unsandboxed=allow_unsandboxed) as evaluator:
+        async with Evaluator(lab, allow_unsandboxed=allow_unsandboxed, emit=emit) as evaluator:
             _require(evaluator, required_tier)
             if evaluator.seal_made:
                 emit(events.Notice(text=f"sealed the frozen files in {lab.seal_file}"))

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from leanlab import backends, flat, policy
+from leanlab import flat, policy
+from leanlab.attacks.promises import KEPT, REMEDY, measured
+from leanlab.backends import choosing
 from leanlab.errors import ConfinementUnavailable, LabError, LeanlabError
 from leanlab.evaluator import Evaluator
 from leanlab.evaluator.prepare import due
@@ -17,6 +19,7 @@ from leanlab.memory import Memory
 from leanlab.policy import Move
 from leanlab.prompts import Prompts
 from leanlab.seal import Hasher, read_seal, verify
+from leanlab.workspace import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +38,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(where: str, sets: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Yield findings as they are made. Nothing is written."""
+    """Yield findings as they are made. Nothing is written to the lab."""
+    sweep()
     try:
         lab = open_lab(where, sets)
     except LeanlabError as error:
@@ -60,9 +64,9 @@ def _files(lab: Lab) -> tuple[Mark, str]:
 def _kind(lab: Lab) -> tuple[Mark, str]:
     if not lab.is_native:
         return "⚠", (
-            "open: evaluation.py has no evaluate(), so it imports experiments itself. They share a "
-            "process with labels and metric: they can read the lab's hidden files and forge the "
-            "score. Confinement keeps them from the rest of the machine alone"
+            "open: evaluation.py has no evaluate(), so it imports experiments itself, next to "
+            f"labels and metric. As measured, it cannot promise {measured()}. {KEPT}. To promise "
+            f"both, {REMEDY}. To measure this lab: leanlab check {lab.named} --attack"
         )
     if not lab.validates_natively:
         raise LabError(f"{lab.folder} needs validate(source, lab), and no validate_cmd of its own")
@@ -144,7 +148,7 @@ def _policy(lab: Lab) -> tuple[Mark, str]:
 
 def _backend(lab: Lab) -> tuple[Mark, str]:
     names = {choice.backend for choice in lab.config.roles.values() if choice.backend} or {"auto"}
-    choices = [backends.choose(name) for name in sorted(names)]
+    choices = [choosing.choose(name) for name in sorted(names)]
     return "✓", ", ".join(f"{choice.name} ({choice.why})" for choice in choices)
 
 

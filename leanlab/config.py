@@ -69,12 +69,49 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     usd: float | None = None
     tokens: int | None = None
     seconds: float | None = None
+    trial_usd: float | None = None
+    """Of one trial with all that is sent back, and of each turn of Critic and Director."""
+    trial_tokens: int | None = None
+
+
+Level = Literal["low", "medium", "high"]
 
 
 class RoleChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which backend answers for a role, where it differs from the run's."""
+    """What answers for a role, where it differs from the run's, and how; None is the default of
+    the backend or its provider.
+    """
 
     backend: str | None = None
+    model: str | None = None
+    effort: Level | None = None
+    """How much the model is to think."""
+    verbosity: Level | None = None
+    max_output_tokens: int | None = None
+    """Of one answer of the model."""
+    max_turns: int = 50
+    """How often a model is asked within one turn of a role, tools called in between."""
+    timeout: float = 600.0
+    """Seconds to wait for one answer of the model, or for a command's whole turn."""
+    base_url: str | None = None
+    """Of a server that is compatible with OpenAI's."""
+    api: Literal["responses", "chat"] | None = None
+    """None is responses, and chat where there is a base_url: every compatible server has that."""
+    key: str | None = None
+    """The name of the environment variable that holds the key; None is the provider's own, and no
+    key at all for a base_url."""
+    prices: str | None = None
+    """Whose price list holds, where the base_url is a gateway: a provider of genai-prices."""
+    code_interpreter: bool = False
+    """The provider's own, on its machines; for "propose": "code"."""
+    command: tuple[str, ...] = ()
+    """Of the command backend: program and arguments."""
+    environment: tuple[str, ...] = ()
+    """Variables that the command is handed, by name."""
+    readable: tuple[str, ...] = ()
+    """Paths that the command may read, beyond system and workspace."""
+    writable: tuple[str, ...] = ()
+    """Paths that the command may write, beyond the workspace."""
 
 
 class LabConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,8 +142,14 @@ class LabConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     imports: tuple[str, ...] = ()
     """Modules beyond the standard library that a candidate may use."""
     policy: str = "greedy"
+    propose: Literal["file", "code"] = "file"
+    """Whether a Worker writes a file with tools, or answers with code that leanlab writes."""
+    web: bool = False
+    """Whether a model may search the web, where its provider offers that."""
     researcher: str | None = None
     """module:Class of the offline researcher; None means the general one."""
+    tools: tuple[str, ...] = ()
+    """Tools of that researcher's that a Worker's model may use, by name."""
     roles: dict[Literal["worker", "critic", "director"], RoleChoice] = {}
     budget: Budget = Budget()
     memory: Memory = Memory()
@@ -177,6 +220,8 @@ def _check(config: LabConfig, where: str) -> None:
         ("memory.top", config.memory.top, 1),
         ("memory.failures", config.memory.failures, 0),
         ("budget.trials", config.budget.trials, 0),
+        *((f"roles.{role}.max_turns", each.max_turns, 1) for role, each in config.roles.items()),
+        *((f"roles.{role}.timeout", each.timeout, 0.1) for role, each in config.roles.items()),
         ("limits.seconds", config.limits.seconds, 0.1),
         ("limits.cpu_seconds", config.limits.cpu_seconds, 0.1),
         ("limits.memory_mb", config.limits.memory_mb, 16),

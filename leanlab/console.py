@@ -37,6 +37,7 @@ class Console:
             else None
         )
         self._started: events.RunStarted | None = None
+        self._saying = ""
 
     def __enter__(self) -> Console:
         if self._live is not None:
@@ -56,9 +57,27 @@ class Console:
         self._status.update(event)
         if isinstance(event, events.RunStarted):
             self._started = event
+        for line in self._said(event):
+            self._print(line, "dim")
         for line in self._lines(event):
-            # soft_wrap leaves long lines to the terminal, so that they can be copied whole.
-            self._terminal.print(Text(printable(line), style=_style(event)), soft_wrap=True)
+            self._print(line, _style(event))
+
+    def _print(self, line: str, style: str) -> None:
+        # soft_wrap leaves long lines to the terminal, so that they can be copied whole.
+        self._terminal.print(Text(printable(line), style=style), soft_wrap=True)
+
+    def _said(self, event: events.AnyEvent) -> list[str]:
+        """What a model writes: each line once it is whole, the last one when something else comes.
+
+        Used comes in the middle of a text, and says nothing.
+        """
+        if isinstance(event, events.Used):
+            return []
+        if isinstance(event, events.Said):
+            *lines, self._saying = (self._saying + event.text).split("\n")
+        else:
+            lines, self._saying = [self._saying], ""
+        return [f"  │ {_cut(line)}" for line in lines if line.strip()]
 
     def _lines(self, event: events.AnyEvent) -> list[str]:
         if isinstance(event, events.RunStarted):
@@ -71,6 +90,14 @@ class Console:
             return [self._recorded(event)]
         if isinstance(event, events.Noted):
             return [f"  {event.record.role.capitalize()}: {_gist(event.record.text)}"]
+        if isinstance(event, events.ToolCalled):
+            return [f"  → {event.tool} {_cut(event.arguments)}"]
+        if isinstance(event, events.ToolAnswered) and event.refused:
+            return [f"    refused: {_last_line(event.text)}"]
+        if isinstance(event, events.PackageRequested):
+            return [_wish(event)]
+        if isinstance(event, events.Retrying):
+            return [f"  asking again: {_gist(event.reason)}"]
         if isinstance(event, events.Paused):
             return [f"  waiting {event.seconds:g} s: {_gist(event.reason)}"]
         if isinstance(event, events.Notice):
@@ -116,6 +143,9 @@ class _Status:
         self._left = 0
         self._best: Trial | None = None
         self._doing = "starting"
+        self._usd = 0.0
+        self._tokens = 0
+        self._until: float | None = None
         self._since = time.monotonic()
         self._spinner = Spinner("dots")
 
@@ -126,26 +156,42 @@ class _Status:
             self._left = event.left
         elif isinstance(event, events.TurnStarted):
             self._begin(f"{event.role.capitalize()} at work on trial {event.trial}")
+        elif isinstance(event, events.ToolCalled):
+            self._begin(f"{event.role.capitalize()} on trial {event.trial}: {event.tool}")
+        elif isinstance(event, events.Used):
+            self._usd += event.cost_usd or 0.0
+            self._tokens += event.tokens or 0
+        elif isinstance(event, events.Paused):
+            self._begin(f"the provider is at fault ({event.kind}): asking again in")
+            self._until = self._since + event.seconds
         elif isinstance(event, events.Evaluating):
             self._begin(f"evaluating {event.file}")
+        elif isinstance(event, events.Progressed):
+            self._doing = printable(f"evaluating {event.file}: {_far(event)}")
         elif isinstance(event, events.Recorded):
             self._left = max(0, self._left - 1)
             self._best = event.record if event.is_best else self._best
 
     def _begin(self, doing: str) -> None:
         self._doing = doing
+        self._until = None
         self._since = time.monotonic()
 
     def __rich__(self) -> RenderableType:
-        seconds = time.monotonic() - self._since
+        now = time.monotonic()
+        seconds = now - self._since if self._until is None else max(0.0, self._until - now)
         best = (
             f"best {self._metric} {number(self._best.metrics[self._metric])} "
             f"(trial {self._best.trial})"
             if self._best
             else "no score yet"
         )
-        left = f"{counted(self._left, 'trial')} left"
-        self._spinner.update(text=Text(f"{self._doing} · {seconds:.1f} s · {best} · {left}"))
+        words = [f"{self._doing} {seconds:.1f} s", best, f"{counted(self._left, 'trial')} left"]
+        if self._tokens:
+            words.append(f"{self._tokens:,} tokens")
+        if self._usd:
+            words.append(f"${self._usd:.4f}")
+        self._spinner.update(text=Text(" · ".join(words)))
         return self._spinner
 
 
@@ -154,9 +200,20 @@ def _style(event: events.AnyEvent) -> str:
         return "bold" if event.is_best else "" if event.record.status == "scored" else "yellow"
     if isinstance(event, events.RunEnded):
         return "bold green" if event.target_reached else "bold"
-    if isinstance(event, events.Notice | events.SentBack | events.Paused):
+    if isinstance(event, events.Notice | events.SentBack | events.Paused | events.PackageRequested):
         return "yellow"
+    if isinstance(event, events.ToolCalled | events.ToolAnswered | events.Retrying):
+        return "dim"
     return "cyan" if isinstance(event, events.Noted) else ""
+
+
+def _wish(event: events.PackageRequested) -> str:
+    if event.allowed:
+        return f"  the Worker asks for {event.package}, which imports in lab.json names"
+    return (
+        f"  the Worker asks for the package {event.package}: {_cut(event.reason)} "
+        "(to agree, install it and add its name to imports in lab.json)"
+    )
 
 
 def _opening(event: events.RunStarted) -> list[str]:
@@ -174,6 +231,10 @@ def _opening(event: events.RunStarted) -> list[str]:
     elif event.earlier_trials:
         lines.append(f"going on after {counted(event.earlier_trials, 'trial')}; none has a score")
     return lines
+
+
+def _far(event: events.Progressed) -> str:
+    return f"{event.fraction:.0%} {event.text}".strip()
 
 
 def counted(count: int, noun: str) -> str:

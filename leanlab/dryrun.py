@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leanlab import policy
+from leanlab.casting import ROLES, choices_of
 from leanlab.memory import recall
 from leanlab.overview import history_of
 from leanlab.prompts import Prompts
-from leanlab.running import ROLES, budget_of, choices_of
+from leanlab.running import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,9 @@ def _plan(lab: Lab, options: Options, chosen: Policy, history: History) -> Itera
     yield f"returns    at most {config.max_fix_calls} a trial, to the same Worker"
     yield f"critic     {_cadence(config.critic_every)}, if it scored"
     yield f"director   {_cadence(config.director_every)}"
-    choices = choices_of(lab, options.backend)
+    choices = choices_of(lab, options)
+    if chosen.offline_first and choices["worker"].name != "offline":
+        yield "first      offline, until it has nothing more to propose"
     for role, choice in choices.items():
         yield f"backend    {role}: {choice.name} ({choice.why})"
     names = {choice.name.partition(":")[0] for choice in choices.values()}

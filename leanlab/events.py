@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -54,11 +55,76 @@ class TurnStarted(Event, frozen=True, kw_only=True, tag="turn_started"):
     trial: int
 
 
+class Said(Event, frozen=True, kw_only=True, tag="said"):
+    """A piece of what a model writes, as it comes."""
+
+    role: Role
+    trial: int
+    text: str
+
+
+class ToolCalled(Event, frozen=True, kw_only=True, tag="tool_called"):
+    """A model uses a tool."""
+
+    role: Role
+    trial: int
+    tool: str
+    arguments: str
+    """JSON, cut short."""
+
+
+class ToolAnswered(Event, frozen=True, kw_only=True, tag="tool_answered"):
+    """A tool has answered, or refused."""
+
+    role: Role
+    trial: int
+    tool: str
+    text: str
+    """Cut short."""
+    refused: bool = False
+
+
+class Used(Event, frozen=True, kw_only=True, tag="used"):
+    """A model has answered once within a turn; these are its own tokens and cost."""
+
+    role: Role
+    trial: int
+    tokens: int | None
+    cost_usd: float | None
+
+
+class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
+    """A backend's own client asks again, within a turn."""
+
+    role: Role
+    trial: int
+    reason: str
+
+
+class PackageRequested(Event, frozen=True, kw_only=True, tag="package_requested"):
+    """A Worker says that an experiment needs a package. None is ever installed for it."""
+
+    trial: int
+    package: str
+    reason: str
+    allowed: bool
+    """imports in lab.json names it."""
+
+
 class Evaluating(Event, frozen=True, kw_only=True, tag="evaluating"):
     """The evaluator is at work."""
 
     trial: int
     file: str
+
+
+class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
+    """A job that the evaluation runs says how far it is; at most two a second."""
+
+    file: str
+    fraction: float
+    text: str
+    """Its own words, printable and short; empty on hidden inputs."""
 
 
 class SentBack(Event, frozen=True, kw_only=True, tag="sent_back"):
@@ -87,6 +153,8 @@ class Paused(Event, frozen=True, kw_only=True, tag="paused"):
 
     seconds: float
     reason: str
+    kind: str = ""
+    """The failure's."""
 
 
 class Notice(Event, frozen=True, kw_only=True, tag="notice"):
@@ -107,22 +175,47 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
 
 
 AnyEvent = (
-    RunStarted | TrialStarted | TurnStarted | Evaluating | SentBack | Recorded | Noted
-    | Paused | Notice | RunEnded
+    RunStarted | TrialStarted | TurnStarted | Said | ToolCalled | ToolAnswered | Used | Retrying
+    | PackageRequested | Evaluating | Progressed | SentBack | Recorded | Noted | Paused | Notice
+    | RunEnded
 )  # fmt: skip
 
 Sink = Callable[[AnyEvent], None]
 
 
+def ignore(_event: AnyEvent) -> None:
+    """A sink for nobody."""
+
+
 def to_file(path: Path) -> Sink:
-    """A sink that appends to a file, one line an event."""
+    """A sink that appends to a file, one line an event, never to a line that was torn."""
     encoder = msgspec.json.Encoder()
 
     def write(event: AnyEvent) -> None:
-        with path.open("ab") as file:
-            file.write(encoder.encode(event) + b"\n")
+        with path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            whole = size == 0 or os.pread(file.fileno(), 1, size - 1) == b"\n"
+            file.write((b"" if whole else b"\n") + encoder.encode(event) + b"\n")
 
     return write
+
+
+def from_file(path: Path) -> Iterator[AnyEvent]:
+    """Yield what a sink wrote, from the first; nothing where there is no file.
+
+    A torn line, as a full disk or a kill leaves one, is skipped.
+    """
+    decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            try:
+                yield decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
 
 
 def to_all(*sinks: Sink) -> Sink:

@@ -7,12 +7,16 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from leanlab import flat
-from leanlab.records import AnyRecord, Evaluation, Reveal, RoleTurn, Scored, Trial
+from leanlab.records import AnyRecord, Evaluation, Note, Reveal, RoleTurn, Scored, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from leanlab.config import LabConfig
+
+
+PEOPLE_SAID = 5
+"""How many of people's lines are kept before the roles' eyes."""
 
 
 class History:
@@ -40,12 +44,16 @@ class History:
         self.failures: deque[Trial] = deque(maxlen=config.memory.failures)
         self.last: Trial | None = None
         self.statuses: dict[str, int] = {}
+        self.proposers: dict[str, set[str]] = {}
+        """The backends that have proposed, by policy."""
         self.duplicates = 0
         """Experiments that equal an earlier one byte for byte."""
         self.cost_usd = 0.0
         self.tokens = 0
         self.revealed: set[tuple[int, str]] = set()
         """Hidden metrics that a person has seen: trial and metric."""
+        self.said: deque[str] = deque(maxlen=PEOPLE_SAID)
+        """What people said last, the newest last."""
         self._size = config.memory.top
         self._tried: set[int] = set()
 
@@ -73,6 +81,8 @@ class History:
             self._spend(record)
         elif isinstance(record, Reveal):
             self.revealed |= {(record.trial, metric) for metric in record.metrics}
+        elif isinstance(record, Note):
+            self.said.append(record.text)
 
     def _spend(self, record: Trial | RoleTurn) -> None:
         self.cost_usd += record.cost_usd or 0.0
@@ -82,6 +92,7 @@ class History:
         self.trials += 1
         self.last = record
         self.statuses[record.status] = self.statuses.get(record.status, 0) + 1
+        self.proposers.setdefault(record.policy, set()).add(record.backend)
         self._note_duplicate(record)
         if record.status != "scored":
             self.failures.append(record)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -18,15 +17,14 @@ from leanlab.pending import Pending
 from leanlab.records import RoleTurn, Seconds, Trial, Verdict
 
 if TYPE_CHECKING:
+    from leanlab.backends import Failure
     from leanlab.bench import Bench
-    from leanlab.config import Budget
     from leanlab.evaluator import Taken
     from leanlab.events import Sink
     from leanlab.memory import Memory
     from leanlab.policy import Advisor, Move, Policy
     from leanlab.roles import Roles, Turn, WorkerReply
-
-Number = TypeVar("Number", float | None, int | None)
+    from leanlab.spending import Spending
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,22 +34,23 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Abstained(Exception):
+    """Nothing was proposed, for the reason that the message gives; no trial was used up."""
+
+
 class Loop:
     """Runs trials. The only writer of the ledger; everything it needs is handed to it."""
 
     def __init__(
-        self, bench: Bench, policy: Policy, roles: Roles, budget: Budget, emit: Sink
+        self, bench: Bench, policy: Policy, roles: Roles, spending: Spending, emit: Sink
     ) -> None:
         self._bench = bench
         self._lab = bench.lab
         self._history = bench.history
         self._policy = policy
         self._roles = roles
-        self._budget = budget
+        self._spending = spending
         self._emit = emit
-        self._start = time.monotonic()
-        self._cost_before = bench.history.cost_usd
-        self._tokens_before = bench.history.tokens
         self.recorded: list[int] = []
         """Numbers of the trials that this run recorded."""
 
@@ -64,8 +63,7 @@ class Loop:
         for left in range(trials, 0, -1):
             if end := self._over():
                 return end
-            await self._trial(self._history.last_number + 1, left)
-            if end := self._over():
+            if end := await self._trial(self._history.last_number + 1, left) or self._over():
                 return end
             await self._advise()
         return self._over() or End(kind="done", text=f"{trials} trials done")
@@ -76,7 +74,7 @@ class Loop:
         if self._stop_file.exists():
             self._stop_file.unlink()
             return End(kind="stopped", text="stopped by leanlab stop")
-        if spent := self._spent():
+        if spent := self._spending.run_over():
             return End(kind="budget", text=spent)
         return None
 
@@ -84,20 +82,25 @@ class Loop:
     def _stop_file(self) -> Path:
         return self._lab.state / "stop"
 
-    def _spent(self) -> str | None:
-        """Name the budget that is used up, or None."""
-        used = (
-            ("usd", self._history.cost_usd - self._cost_before, self._budget.usd),
-            ("tokens", self._history.tokens - self._tokens_before, self._budget.tokens),
-            ("seconds", time.monotonic() - self._start, self._budget.seconds),
-        )
-        for name, spent, limit in used:
-            if limit is not None and spent >= limit:
-                return f"budget used up: {spent:.6g} of {limit:g} {name}"
+    async def _trial(self, number: int, left: int) -> End | None:
+        """Run and record a trial; return the run's end where nobody has anything to propose."""
+        self._spending.begin()
+        self._bench.refresh()
+        move = self._policy.ask(self._history)
+        try:
+            await self._run_trial(number, left, move)
+        except Abstained as reason:
+            self._policy.abstained()
+            following = self._policy.ask(self._history)
+            asked, next_asked = (self._roles.backend("worker", m) for m in (move, following))
+            text = f"the researcher has nothing more to propose: {reason}"
+            if next_asked is asked:
+                return End(kind="done", text=text)
+            self._emit(events.Notice(text=f"{text} From now on {next_asked.name} is asked."))
+            return await self._trial(number, left)
         return None
 
-    async def _trial(self, number: int, left: int) -> None:
-        move = self._policy.ask(self._history)
+    async def _run_trial(self, number: int, left: int, move: Move) -> None:
         memory = recall(self._lab, self._history, move)
         self._emit(events.TrialStarted(trial=number, left=left))
         draft = self._draft(number, move)
@@ -109,11 +112,12 @@ class Loop:
         self._record(self._trial_record(draft, taken, outcome))
 
     def _draft(self, number: int, move: Move) -> Pending:
-        backend = self._roles.backends["worker"]
+        backend = self._roles.backend("worker", move)
         return Pending(
             trial=number,
             backend=backend.name,
             model=backend.model,
+            unfenced=backend.unfenced,
             policy=self._policy.name,
             move=move.kind,
             parents=move.parents,
@@ -122,13 +126,18 @@ class Loop:
     async def _attempt(
         self, draft: Pending, move: Move, memory: Memory
     ) -> tuple[Pending, Taken | None, Outcome]:
-        """Propose and evaluate; send failures back to the same session, a few times at most."""
+        """Propose and evaluate; send failures back to the same session, a few times at most.
+
+        Raises Abstained where there is nothing to propose.
+        """
         turn = await self._roles.propose(draft.trial, move, memory)
+        if turn.failure is not None and turn.failure.kind == "abstained":
+            raise Abstained(turn.failure.message)
         draft = _after(draft, turn)
         taken, outcome = await self._assess(draft, turn, None)
         message = outcome
         for left in range(self._lab.config.max_fix_calls - 1, -1, -1):
-            if not _worth_sending_back(message) or turn.failure is not None or self._spent():
+            if not _worth_sending_back(message) or turn.failure is not None or self._is_broke:
                 break
             self._emit(
                 events.SentBack(trial=draft.trial, status=message.status, message=message.message)
@@ -148,7 +157,7 @@ class Loop:
     ) -> tuple[Taken | None, Outcome]:
         if turn.reply is None:
             assert turn.failure is not None
-            return None, _rejected("no experiment", turn.failure.message)
+            return None, _unproposed(turn.failure)
         pending.save(self._lab, draft)
         file, workspace = turn.reply.experiment_file, self._bench.workspace.path
         try:
@@ -169,14 +178,19 @@ class Loop:
         outcome = await self._evaluate(number, path)
         self._record(self._trial_record(draft, taken, outcome))
 
+    @property
+    def _is_broke(self) -> bool:
+        return bool(self._spending.run_over() or self._spending.trial_over())
+
     async def _advise(self) -> None:
         for role in self._policy.due(self._history):
-            if self._spent():
+            if self._spending.run_over():
                 return
             await self._advise_once(role)
 
     async def _advise_once(self, role: Advisor) -> None:
         assert self._history.last is not None
+        self._spending.begin()
         number = self._history.last.trial
         move = self._policy.ask(self._history)
         memory = recall(self._lab, self._history, move)
@@ -186,21 +200,24 @@ class Loop:
             reason = turn.failure.message.partition("\n")[0]
             self._emit(events.Notice(text=f"the {role} gave no note: {reason}"))
             return
-        backend = self._roles.backends[role]
+        backend = self._roles.backend(role, move)
+        usd, tokens = self._spending.due()
         record = RoleTurn(
             run=self._bench.run,
             role=role,
             after_trial=number,
             text=turn.reply.text,
             evaluator=self._bench.evaluator.fingerprint,
-            cost_usd=turn.cost_usd,
-            tokens=turn.tokens,
+            cost_usd=usd,
+            tokens=tokens,
             backend=backend.name,
             model=backend.model,
             session=turn.session,
             prompt_sha256=turn.prompt_sha256,
+            unfenced=backend.unfenced,
         )
         whole = self._bench.append(record)
+        self._spending.recorded()
         write_whole(self._lab.note_file(role), f"{turn.reply.text.rstrip()}\n".encode())
         assert isinstance(whole, RoleTurn)
         self._emit(events.Noted(record=whole))
@@ -208,6 +225,7 @@ class Loop:
     def _trial_record(self, draft: Pending, taken: Taken | None, outcome: Outcome) -> Trial:
         fields = self._bench.scored_fields(draft.trial, taken, outcome)
         fields["seconds"] = Seconds(propose=draft.propose_seconds, evaluate=outcome.seconds)
+        fields["cost_usd"], fields["tokens"] = self._spending.due()
         return Trial(**fields | draft.trial_fields())
 
     def _abandoned(self, draft: Pending) -> Trial:
@@ -219,6 +237,7 @@ class Loop:
 
     def _record(self, record: Trial) -> None:
         whole = self._bench.append(record)
+        self._spending.recorded()
         assert isinstance(whole, Trial)
         self.recorded.append(whole.trial)
         self._policy.tell(whole)
@@ -228,27 +247,27 @@ class Loop:
 
 
 def _after(draft: Pending, turn: Turn[WorkerReply]) -> Pending:
-    """Add a turn's words and costs."""
+    """Add a turn's words and time."""
     return msgspec.structs.replace(
         draft,
         notes=turn.reply.notes if turn.reply else draft.notes,
-        cost_usd=_sum(draft.cost_usd, turn.cost_usd),
-        tokens=_sum(draft.tokens, turn.tokens),
         session=turn.session or draft.session,
         prompt_sha256=draft.prompt_sha256 or turn.prompt_sha256,
         propose_seconds=draft.propose_seconds + turn.seconds,
     )
 
 
-def _sum(a: Number, b: Number) -> Number:
-    """Add what is known; None only when neither is."""
-    return b if a is None else a if b is None else a + b
-
-
 def _worth_sending_back(outcome: Outcome) -> bool:
     """A Worker can mend its experiment, not the lab's own evaluation."""
     error = outcome.verdict.error
     return outcome.status != "scored" and (error is None or error.category != "evaluation")
+
+
+def _unproposed(failure: Failure) -> Outcome:
+    """A trial without an experiment; one that a budget ended was given up, not rejected."""
+    if failure.kind == "budget":
+        return Outcome(verdict=Verdict.failed("abandoned", "budget", failure.message))
+    return _rejected("no experiment", failure.message)
 
 
 def _rejected(category: str, text: str) -> Outcome:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MAX_NOTE = 16_000
 _MAX_QUOTE = 4_000
+_MAX_LINE = 1_000
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,13 +30,17 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """Sentences computed from the ledger."""
     critic: str = ""
     director: str = ""
+    people: tuple[str, ...] = ()
+    """Lines of persons, the newest last: to be followed, whatever the policy forgets."""
 
 
 def recall(lab: Lab, history: History, move: Move) -> Memory:
     """Return what the move lets a role know."""
+    people = tuple(" ".join(printable(text).split())[:_MAX_LINE] for text in history.said)
     if not move.memory:
-        return Memory()
+        return Memory(people=people)
     return Memory(
+        people=people,
         best=tuple(row_of(record, lab) for record in history.top),
         failures=tuple(row_of(record, lab) for record in reversed(history.failures)),
         facts=tuple(facts(lab, history)),

@@ -13,12 +13,10 @@ if TYPE_CHECKING:
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """A trial on its way: the fields of its record that do not come from the evaluation."""
+    """A trial on its way: the fields of its record that come from roles and policy."""
 
     trial: int
     notes: str = ""
-    cost_usd: float | None = None
-    tokens: int | None = None
     backend: str = ""
     model: str = ""
     policy: str = ""
@@ -26,6 +24,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     parents: tuple[int, ...] = ()
     fixes: int = 0
     session: str = ""
+    unfenced: bool = False
     prompt_sha256: str = ""
     propose_seconds: float = 0.0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from leanlab.errors import LabError
-from leanlab.memory import clipped
+from leanlab.memory import clipped, printable
 from leanlab.resources import TEMPLATES
 
 if TYPE_CHECKING:
@@ -54,11 +54,29 @@ class Prompts:
             move=move,
             trial=trial,
             has_sample=self._lab.sample.is_file(),
+            propose=self._lab.config.propose,
+            sources=self._sources(memory) if self._lab.config.propose == "code" else {},
         )
+
+    def _sources(self, memory: Memory) -> dict[str, str]:
+        """The code that a Worker without tools cannot read for itself, by file name."""
+        files = [self._lab.sample]
+        files += [self._lab.experiments / row.experiment for row in memory.best if row.experiment]
+        return {
+            path.name: printable(path.read_text(encoding="utf-8", errors="replace"))
+            for path in files
+            if path.is_file()
+        }
 
     def fix(self, status: str, message: str, left: int) -> str:
         """What goes back to a Worker whose experiment has no score."""
-        return self._render("fix.md.j2", status=status, message=clipped(message), left=left)
+        return self._render(
+            "fix.md.j2",
+            status=status,
+            message=clipped(message),
+            left=left,
+            propose=self._lab.config.propose,
+        )
 
     def _task(self) -> str:
         path = self._lab.folder / "task.md"

@@ -110,6 +110,8 @@ class Trial(Scored, frozen=True, kw_only=True, tag="trial"):
     """How often the evaluator's message went back to the Worker."""
     session: str = ""
     prompt_sha256: str = ""
+    unfenced: bool = False
+    """True when nothing kept the Worker's tools away from the rest of the machine."""
 
 
 class Evaluation(Scored, frozen=True, kw_only=True, tag="evaluation"):
@@ -140,6 +142,7 @@ class RoleTurn(Record, frozen=True, kw_only=True, tag="role"):
     session_cost_usd: float | None = None
     """The session's total so far, so that a restart charges only the difference."""
     prompt_sha256: str = ""
+    unfenced: bool = False
 
 
 class Reveal(Record, frozen=True, kw_only=True, tag="reveal"):
@@ -150,7 +153,13 @@ class Reveal(Record, frozen=True, kw_only=True, tag="reveal"):
     command: str
 
 
-AnyRecord = Trial | Evaluation | RoleTurn | Reveal
+class Note(Record, frozen=True, kw_only=True, tag="note"):
+    """A line by which a person steers; the next Worker reads it."""
+
+    text: str
+
+
+AnyRecord = Trial | Evaluation | RoleTurn | Reveal | Note
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

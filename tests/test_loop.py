@@ -150,6 +150,16 @@ def test_a_providers_fault_pauses_and_never_uses_up_a_trial(make_lab: MakeLab) -
     assert [e.seconds for e in seen if isinstance(e, events.Paused)] == [PAUSES[0]]
 
 
+def test_a_worker_whose_session_is_lost_reads_everything_anew(lab: Path) -> None:
+    lost = Step(failure=Failure(kind="session_lost", message="gone"))
+    backend = ScriptedBackend([CRASHES, lost, GOOD])
+    run(lab, backend=backend, trials=1)
+    first, fix, anew = backend.requests
+    assert (fix.session, anew.session) == ("scripted-1", "")
+    assert anew.prompt == f"{first.prompt}\n{fix.prompt}"
+    assert [(trial.status, trial.fixes) for trial in trials(lab)] == [("scored", 1)]
+
+
 def test_running_again_goes_on_from_the_ledger(make_lab: MakeLab) -> None:
     lab = make_lab()
     run(lab, backend=ScriptedBackend([WEAK]), trials=2)

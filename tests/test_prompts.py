@@ -6,6 +6,7 @@ import tempfile
 from inspect import unwrap
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from leanlab.dryrun import describe
@@ -15,7 +16,7 @@ from leanlab.lab import Lab, open_lab
 from leanlab.memory import Memory, printable, recall
 from leanlab.policy import Move
 from leanlab.prompts import Prompts
-from leanlab.records import Fault, Trial
+from leanlab.records import Fault, Note, Trial
 from leanlab.running import Options
 
 from .conftest import WEAK, MakeLab
@@ -44,6 +45,7 @@ def history(lab: Lab) -> History:
             trial(1, metrics={metric: 0.25, "secret": 0.9}, notes="count the vowels"),
             trial(2, status="crashed", error=crash),
             trial(3, metrics={metric: 0.75}, notes=HOSTILE, feedback="2 of 8 are wrong"),
+            Note(run="person", text="Think of the empty string.\nPlease."),
         ]
     )
 
@@ -61,6 +63,17 @@ def rendered(lab: Lab) -> dict[str, str]:
         "critic": prompts.turn("critic", memory, improve, trial=3),
         "director": prompts.turn("director", memory, improve, trial=3),
         "fix": prompts.fix("crashed", "Traceback\n  ValueError: no", 2),
+    } | _by_code(lab, memory, improve)
+
+
+def _by_code(lab: Lab, memory: Memory, move: Move) -> dict[str, str]:
+    """The prompts of a Worker that answers with code."""
+    config = msgspec.structs.replace(lab.config, propose="code")
+    prompts = Prompts(Lab(lab.folder, lab.home, config))
+    (lab.experiments / "0003_idea.py").write_text("def f(x):\n    return 2\n")
+    return {
+        "worker_code": prompts.turn("worker", memory, move, trial=4),
+        "fix_code": prompts.fix("crashed", "Traceback\n  ValueError: no", 1),
     }
 
 
@@ -70,7 +83,9 @@ def first_prompt(folder: Path) -> str:
     return Prompts(lab).turn("worker", memory, move, trial=1)
 
 
-@pytest.mark.parametrize("name", ["worker", "worker_first", "critic", "director", "fix"])
+@pytest.mark.parametrize(
+    "name", ["worker", "worker_first", "worker_code", "critic", "director", "fix", "fix_code"]
+)
 def test_a_prompt_is_as_the_golden_file_has_it(lab: Path, name: str) -> None:
     text = rendered(open_lab(lab))[name]
     assert text == (GOLDEN / f"{name}.md").read_text(), "python -m tests.test_prompts writes it"
@@ -132,8 +147,8 @@ def test_a_labs_own_prompts_come_first(make_lab: MakeLab) -> None:
 
 def test_a_dry_run_of_a_variant_says_what_its_first_run_makes(parity: Path) -> None:
     text = "\n".join(describe(open_lab(parity, {"length": "30"}), Options()))
-    assert "Strings of 30 characters" in text
-    assert "data/train.txt is made by the first run)" in text
+    assert "(data/domain.txt is made by the first run)" in text
+    assert "(data/train.txt is made by the first run)" in text
     assert not (parity / "variants").exists()
 
 

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
-from leanlab.errors import ConfigError
-from leanlab.events import Role
+from leanlab.events import Role, Sink, ignore
 from leanlab.labkit.researcher import Brief
-
-if TYPE_CHECKING:
-    from leanlab.lab import Lab
+from leanlab.labkit.tool import Tool
+from leanlab.spending import Allowance
 
 FailureKind = Literal[
     "rate_limit", "overloaded", "server", "network", "auth", "billing", "context", "refusal",
-    "max_turns", "budget", "timeout", "no_output", "session_lost", "config", "crash",
+    "max_turns", "budget", "timeout", "no_output", "session_lost", "config", "crash", "abstained",
 ]  # fmt: skip
 
-BACKENDS = ("auto", "offline", "scripted")
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer of no declared form."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no answer."""
 
     kind: FailureKind
+    """abstained is no fault: there is nothing more to propose."""
     message: str
     retryable: bool = False
     """Waiting and asking again may help: the fault is the provider's, not the question's."""
+    retry_after: float | None = None
+    """Seconds that the provider asks to wait."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +44,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     brief: Brief
     """The same facts as the prompt's, for a mind that reads no prose."""
     session: str = ""
-    """Goes on with an earlier turn; empty starts afresh."""
+    """Goes on with an earlier turn; empty starts afresh. Asking the very prompt again that ended
+    with a retryable failure goes on where it was cut off."""
+    answer: type[msgspec.Struct] = Answer
+    """The form of the answer; `answers` checks it and makes the schema."""
+    tools: tuple[Tool, ...] = ()
+    """What the role may do, for a backend whose model has no hands of its own; see `calling`."""
+    allowance: Allowance = Allowance()
+    """What the turn may use. A backend stops before it asks its model for more."""
+    emit: Sink = ignore
+    """Takes events as they happen: Said, ToolCalled, ToolAnswered, Used, Retrying."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +61,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     data: Any = None
     """The answer as JSON values, not yet checked."""
+    text: str = ""
+    """What the model said last. An answer that is not in data may be in here."""
     session: str = ""
     cost_usd: float | None = None
-    """This turn's own; None when the provider reports no price; never a guess."""
+    """This turn's own, all of it, whatever Used events have said; None when the provider reports
+    no price; never a guess."""
     tokens: int | None = None
     error: Failure | None = None
 
@@ -62,6 +76,8 @@ class Backend(Protocol):
 
     name: str
     model: str
+    unfenced: bool
+    """Nothing but good will keeps its tools away from the rest of the machine."""
 
     async def ask(self, request: Request) -> Result:
         """Answer one turn. Cancelling it ends the turn at once and leaves no process."""
@@ -70,33 +86,3 @@ class Backend(Protocol):
     async def close(self) -> None:
         """End what was started. Harmless when called twice."""
         ...
-
-
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which backend was taken, and why."""
-
-    name: str
-    why: str
-
-
-def choose(name: str) -> Choice:
-    """Resolve auto and check a name; nothing is started."""
-    if name == "auto":
-        return Choice(name="offline", why="auto: it needs no key")
-    if name.partition(":")[0] in BACKENDS:
-        return Choice(name=name, why="asked for")
-    near = difflib.get_close_matches(name, BACKENDS, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(BACKENDS)}."
-    raise ConfigError(f"there is no backend {name!r}. {hint}")
-
-
-def make(choice: Choice, lab: Lab) -> Backend:
-    """Make the chosen backend for a lab."""
-    kind, _, argument = choice.name.partition(":")
-    if kind == "scripted":
-        from leanlab.backends.scripted import ScriptedBackend
-
-        return ScriptedBackend.from_file(argument)
-    from leanlab.backends.offline import OfflineBackend
-
-    return OfflineBackend(lab)

@@ -7,23 +7,35 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leanlab.backends import Request, choose
-from leanlab.backends.scripted import ScriptedBackend
+import msgspec
+
+from leanlab.backends import Request, answers
+from leanlab.backends.choosing import choose, make
+from leanlab.config import LabConfig, Objective, RoleChoice
 from leanlab.errors import ConfigError
+from leanlab.lab import Lab
 from leanlab.labkit.asking import NoAnswer, Said
 from leanlab.labkit.researcher import Brief
 
 if TYPE_CHECKING:
-    from leanlab.backends import Backend
+    from leanlab.backends import Backend, Result
+
+
+class _InWords(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
 
 
 class BackendAsker:
     """Keeps one backend, in one event loop, in an empty folder that it may write to."""
 
-    def __init__(self, backend: str) -> None:
-        self._backend = _made(backend)
-        self._runner = asyncio.Runner()
+    def __init__(self, backend: str, model: str | None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="leanlab-ask-")
+        try:
+            self._backend = _made(backend, model, Path(self._folder.name))
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        self._runner = asyncio.Runner()
 
     def ask(self, question: str) -> Said:
         folder = Path(self._folder.name)
@@ -38,17 +50,23 @@ class BackendAsker:
             params={},
             memory=False,
         )
-        request = Request(role="critic", prompt=question, cwd=folder, brief=brief)
+        request = Request(role="critic", prompt=question, cwd=folder, brief=brief, answer=_InWords)
         result = self._runner.run(self._backend.ask(request))
         if result.error is not None:
             raise NoAnswer(
                 f"the backend {self._backend.name} gave no answer ({result.error.kind}): "
                 f"{result.error.message}"
             )
-        text = result.data.get("text") if isinstance(result.data, dict) else None
-        if not isinstance(text, str):
-            raise NoAnswer(f"the backend {self._backend.name} gave an answer that is no text.")
-        return Said(text=text, cost_usd=result.cost_usd, tokens=result.tokens)
+        return Said(text=self._text(result), cost_usd=result.cost_usd, tokens=result.tokens)
+
+    def _text(self, result: Result) -> str:
+        """Take the answer in its declared form; where there is none, what the model said last."""
+        try:
+            return answers.read(result.data, result.text, _InWords).text
+        except answers.WrongForm as problem:
+            if result.data is None and result.text:
+                return result.text
+            raise NoAnswer(f"the backend {self._backend.name} gave no text: {problem}") from None
 
     def __enter__(self) -> BackendAsker:
         return self
@@ -59,11 +77,12 @@ class BackendAsker:
         self._folder.cleanup()
 
 
-def _made(name: str) -> Backend:
-    choice = choose(name)
-    kind, _, argument = choice.name.partition(":")
-    if kind == "offline":
+def _made(name: str, model: str | None, folder: Path) -> Backend:
+    choice = choose(name, RoleChoice(model=model))
+    if choice.kind == "offline":
         raise ConfigError(
             f"the offline backend takes no questions ({choice.why}): name a backend with a model."
         )
-    return ScriptedBackend.from_file(argument)
+    # Backends are made for labs: this one has no rules, no ledger and nothing to hide.
+    config = LabConfig(name="questions", objective=Objective(metric="none"))
+    return make(choice, Lab(folder, folder, config))

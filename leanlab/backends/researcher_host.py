@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 from leanlab.backends import Failure, Result
 from leanlab.child import wire
 from leanlab.labkit.researcher import Brief, NothingToPropose, Row
+from leanlab.labkit.tool import Tool, ToolRefused
 from leanlab.workspace import HISTORY
 
 if TYPE_CHECKING:
@@ -33,11 +35,35 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     fault: str = ""
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class Turn(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="turn"):
     """One turn; the history is read from the workspace."""
 
     role: Literal["worker", "critic", "director"]
     brief: Brief
+
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="tool"):
+    """A model uses a tool that the researcher offers; without a name, all are asked for."""
+
+    workspace: Path
+    name: str = ""
+    arguments: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that the researcher offers."""
+
+    name: str
+    description: str
+    form: dict[str, Any]
+
+
+class ToolAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tool said, or the tools that there are."""
+
+    text: str = ""
+    refused: bool = False
+    offers: tuple[Offer, ...] = ()
 
 
 class HistoryReader:
@@ -67,10 +93,27 @@ def answer(researcher: Researcher, turn: Turn) -> Result:
     try:
         proposal = researcher.propose(brief)
     except NothingToPropose as end:
-        return Result(error=Failure(kind="no_output", message=f"nothing left to propose: {end}"))
+        return Result(error=Failure(kind="abstained", message=str(end)))
     name = f"experiments/{proposal.slug}.py"
     (brief.workspace / name).write_text(proposal.code, encoding="utf-8")
     return _free({"experiment_file": name, "valid": True, "notes": proposal.notes})
+
+
+def use_tool(researcher: Researcher, asked: ToolCall) -> ToolAnswer:
+    tools: list[Tool] = list(getattr(researcher, "tools", lambda _: [])(asked.workspace))
+    if not asked.name:
+        offers = [Offer(name=t.name, description=t.description, form=t.schema) for t in tools]
+        return ToolAnswer(offers=tuple(offers))
+    tool = next(tool for tool in tools if tool.name == asked.name)
+    try:
+        given = msgspec.json.decode(asked.arguments, type=tool.arguments)
+        return ToolAnswer(text=asyncio.run(_run(tool, given)))
+    except (msgspec.DecodeError, ToolRefused) as error:
+        return ToolAnswer(text=str(error), refused=True)
+
+
+async def _run(tool: Tool, given: Any) -> str:
+    return await tool.run(given)
 
 
 def _free(data: dict[str, Any]) -> Result:
@@ -100,12 +143,20 @@ def main() -> None:
     reply(Loaded())
     history = HistoryReader()
     for line in lines:
-        turn = msgspec.json.decode(line, type=Turn, dec_hook=lambda kind, value: kind(value))
-        rows = history.read(turn.brief.workspace / HISTORY)
-        whole = msgspec.structs.replace(turn.brief, history=rows)
+        asked = msgspec.json.decode(
+            line, type=Turn | ToolCall, dec_hook=lambda kind, value: kind(value)
+        )
         try:
-            reply(answer(researcher, msgspec.structs.replace(turn, brief=whole)))
+            if isinstance(asked, ToolCall):
+                reply(use_tool(researcher, asked))
+                continue
+            rows = history.read(asked.brief.workspace / HISTORY)
+            whole = msgspec.structs.replace(asked.brief, history=rows)
+            reply(answer(researcher, msgspec.structs.replace(asked, brief=whole)))
         except Exception as error:  # noqa: BLE001 - a researcher's fault costs one trial, no more
             traceback.print_exc()
             message = f"the researcher raised {type(error).__name__}: {error}"
-            reply(Result(error=Failure(kind="crash", message=message)))
+            if isinstance(asked, ToolCall):
+                reply(ToolAnswer(text=message, refused=True))
+            else:
+                reply(Result(error=Failure(kind="crash", message=message)))

@@ -41,6 +41,7 @@ class ScriptedBackend:
 
     name = "scripted"
     model = ""
+    unfenced = False
 
     def __init__(self, steps: Sequence[Step | str]) -> None:
         self._steps: dict[str, deque[Step]] = {}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leanlab.cli.shared import (
+    BACKEND_HELP,
+    AllowUnfenced,
     AllowUnsandboxed,
+    Effort,
     LabArgument,
     LabOption,
+    Model,
     RequireTier,
     Sets,
     expected,
@@ -30,11 +35,11 @@ def run(
     lab: LabArgument = None,
     lab_option: LabOption = None,
     n: Annotated[int | None, option("--n", "-n", help="How many trials.", min=0)] = None,
-    backend: Annotated[
-        str, option("--backend", help="What answers: auto, offline, scripted:FILE.")
-    ] = "auto",
+    backend: Annotated[str, option("--backend", help=BACKEND_HELP)] = "auto",
+    model: Model = None,
+    effort: Effort = None,
     policy: Annotated[
-        str | None, option("--policy", help="How trials are chosen: greedy, erm.")
+        str | None, option("--policy", help="How trials are chosen: greedy, erm, escalate.")
     ] = None,
     sets: Sets = None,
     max_usd: Annotated[
@@ -52,6 +57,13 @@ def run(
     ] = False,
     require_tier: RequireTier = None,
     allow_unsandboxed: AllowUnsandboxed = False,
+    allow_unfenced: AllowUnfenced = False,
+    record: Annotated[
+        Path | None, option("--record", help="Write every request and answer into a new file.")
+    ] = None,
+    replay: Annotated[
+        Path | None, option("--replay", help="Have a recorded file answer: no key, no network.")
+    ] = None,
     prepare: Annotated[
         bool, option("--prepare", help="Agree to run the lab's prepare_cmd, with the network.")
     ] = False,
@@ -68,6 +80,8 @@ def run(
     options = Options(
         trials=n,
         backend=backend,
+        model=model,
+        effort=effort.value if effort else None,
         policy=policy,
         seed=seed,
         max_usd=max_usd,
@@ -75,7 +89,10 @@ def run(
         max_seconds=seconds(max_time),
         require_tier=require_tier,
         allow_unsandboxed=allow_unsandboxed,
-        prepare=prepare or (not dry_run and _agrees_to_prepare(opened)),
+        prepare=prepare or (not dry_run and agrees_to_prepare(opened)),
+        allow_unfenced=allow_unfenced,
+        record=record,
+        replay=replay,
     )
     if dry_run:
         from leanlab.dryrun import describe
@@ -92,7 +109,7 @@ def run(
         raise typer.Exit(BUDGET_ENDED)
 
 
-def _agrees_to_prepare(lab: Lab) -> bool:
+def agrees_to_prepare(lab: Lab) -> bool:
     """Ask in a terminal; elsewhere only --prepare says yes."""
     import sys
 

@@ -39,6 +39,16 @@ def take(
     named is the Worker's own word for it, relative to the workspace; replaces is an earlier try
     of the same trial, which goes once the new one is there.
     """
+    path, content = look(named, workspace)
+    target = lab.experiments / f"{number:04d}_{_slug(path.stem)}.py"
+    write_whole(target, content)
+    if replaces is not None and replaces.path != target:
+        replaces.path.unlink(missing_ok=True)
+    return Taken(path=target, sha256=hashlib.sha256(content).hexdigest())
+
+
+def look(named: str | None, workspace: Path) -> tuple[Path, bytes]:
+    """Return path and content of the experiment; None means the only file that there is."""
     path = _inside(named or _only_file(workspace), workspace)
     content = _read(path)
     try:
@@ -47,11 +57,7 @@ def take(
         raise Rejected(f"{path.name} is not UTF-8 text. Write plain Python source.") from error
     if "\0" in source:
         raise Rejected(f"{path.name} holds a NUL character. Write plain Python source.")
-    target = lab.experiments / f"{number:04d}_{_slug(path.stem)}.py"
-    write_whole(target, content)
-    if replaces is not None and replaces.path != target:
-        replaces.path.unlink(missing_ok=True)
-    return Taken(path=target, sha256=hashlib.sha256(content).hexdigest())
+    return path, content
 
 
 def unrecorded(lab: Lab, last_number: int) -> list[Path]:

@@ -44,17 +44,17 @@ class Asker(Protocol):
     ) -> None: ...
 
 
-def asker(backend: str) -> Asker:
+def asker(backend: str, model: str | None = None) -> Asker:
     """Make an Asker of the backend of that name, as --backend takes it.
 
     Raises ConfigError for a backend that takes no questions, which the offline one is.
     """
     # The backends are floors above; they are looked up when asked for, as labs' own modules are.
-    made: Asker = import_module("leanlab.backends.asking").BackendAsker(backend)
+    made: Asker = import_module("leanlab.backends.asking").BackendAsker(backend, model)
     return made
 
 
-def ask(question: str, *, backend: str = "auto") -> Said:
+def ask(question: str, *, backend: str = "auto", model: str | None = None) -> Said:
     """Put one question to a backend."""
-    with asker(backend) as one:
+    with asker(backend, model) as one:
         return one.ask(question)

@@ -22,6 +22,9 @@ _EXECUTE, _READ_FILE, _READ_DIR = 1, 1 << 2, 1 << 3
 _MAKE_DEVICES = 1 << 6 | 1 << 11
 _CAN_RENAME = 2
 _TCP, _SCOPES = 0b11, 0b11
+_SIGNALS = 0b10
+_TO_FILES = 1 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
+"""The rights that a file can have: the others are a folder's."""
 
 
 def version() -> int:
@@ -72,6 +75,29 @@ def restrict_writing(writable: Iterable[str]) -> None:
         os.close(rules)
 
 
+def fence(readable: Iterable[str], listable: Iterable[str], writable: Iterable[str]) -> None:
+    """Confine this process and its children in files and signals alone: the network stays open.
+
+    Everything is denied but to read and run what is readable, to list what is listable, and to
+    do anything with what is writable. Needs kernel.forbid_new_privileges() first.
+    """
+    have = version()
+    rights = (1 << (13 + (have >= 2) + (have >= 3) + (have >= 5))) - 1
+    attributes = struct.pack("QQQ", rights, 0, _SIGNALS)
+    size = 24 if have >= 6 else 8
+    rules = kernel.syscall("landlock rules", _CREATE, attributes[:size], size, 0)
+    try:
+        for path in readable:
+            _allow(rules, path, _EXECUTE | _READ_FILE | _READ_DIR)
+        for path in listable:
+            _allow(rules, path, _READ_DIR)
+        for path in writable:
+            _allow(rules, path, rights & ~_MAKE_DEVICES)
+        kernel.syscall("landlock", _RESTRICT_SELF, rules, 0)
+    finally:
+        os.close(rules)
+
+
 def verify() -> None:
     """Find out that it does deny what no candidate may do; OSError when not."""
     try:
@@ -85,7 +111,7 @@ def _allow(rules: int, path: str, rights: int) -> None:
     handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         if not stat.S_ISDIR(os.fstat(handle).st_mode):
-            rights &= ~_READ_DIR
+            rights &= _TO_FILES
         rule = struct.pack("=Qi", rights, handle)
         kernel.syscall(f"landlock rule for {path}", _ADD_RULE, rules, _PATH_BENEATH, rule, 0)
     finally:

@@ -3,8 +3,8 @@
 They need pytest to run and nothing but leanlab to import.
 """
 
-from leanlab.testing.backends import BackendContract
+from leanlab.testing.backends import Act, BackendContract, ModelContract
 from leanlab.testing.labs import LabContract
 from leanlab.testing.researchers import ResearcherContract
 
-__all__ = ["BackendContract", "LabContract", "ResearcherContract"]
+__all__ = ["Act", "BackendContract", "LabContract", "ModelContract", "ResearcherContract"]

@@ -113,6 +113,8 @@ def _told(answer: Answer) -> str:
         length = "any length" if answer.any_length else f"at most {answer.depth} functions"
         return f"none: no trajectory of {length} exists ({cost})"
     lines = [", ".join(names) or "(the output is the input)" for names in answer.trajectories]
+    length = f"{len(answer.functions)} function{'s' * (len(answer.functions) != 1)}"
     what = "shortest" if answer.shortest else "found, and not proved shortest"
-    count = f"{len(lines):,} of " if answer.complete else ""
-    return "\n".join([*lines, f"{count}{len(answer.functions)} functions, {what} ({cost})"])
+    if answer.complete:
+        what = f"all {len(lines):,} of this length"
+    return "\n".join([*lines, f"{length}, {what} ({cost})"])

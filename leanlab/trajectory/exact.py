@@ -22,8 +22,7 @@ from leanlab.trajectory.vectors import Guide, Vectors
 
 if TYPE_CHECKING:
     from leanlab.trajectory.library import FunctionDef, FunctionLibrary
-    from leanlab.trajectory.ranking import ranked
-from leanlab.trajectory.search import Answer, Budget, Name, Task
+    from leanlab.trajectory.search import Answer, Budget, Name, Task
 
 _EAGER_DEPTH = 2
 """Up to this bound every example is asked before vectors are followed: their layers are small."""
@@ -76,6 +75,7 @@ class _Search:
         firsts = {identity(item): i for i, item in reversed(list(enumerate(task.input.items)))}
         self._examples = sorted(firsts.values())
         """One of each input: repeated examples say nothing new."""
+        self._goals = [grading(item) for item in task.output.items]
         self._layers: dict[int, Layers] = {}
         self._reached: dict[int, int] = {}
         """By example: the least bound within which its goal can be reached."""
@@ -120,8 +120,7 @@ class _Search:
         left = [one for one in self._examples if one not in self._reached]
         if bound > _EAGER_DEPTH and self._reached and self._follows_cheaply:
             left = []
-        # The smallest grows least; those without layers have to begin.
-        for example in sorted(left, key=lambda one: (one not in self._layers, self._size(one))):
+        for example in sorted(left, key=self._order):
             layers = self._layers_of(example)
             if not layers.reach(bound):
                 return layers
@@ -130,15 +129,22 @@ class _Search:
                 break
         return None
 
-    def _size(self, example: int) -> tuple[int, int]:
-        return (self._layers[example].size if example in self._layers else 0, example)
+    def _order(self, example: int) -> tuple[bool, int, int, int]:
+        """Return what comes first where one example is to be asked whether its goal is in reach.
+
+        One with layers, as others have to begin; one whose goal is rare, as it tends to be the
+        hardest to reach; the one whose layers grow least.
+        """
+        layers = self._layers.get(example)
+        rarity = self._goals.count(self._goals[example])
+        return layers is None, rarity, layers.size if layers else 0, example
 
     def _follow(self, bound: int, *, every: bool) -> tuple[tuple[Name, ...], ...]:
         """Follow vectors of all examples; return trajectories of exactly bound functions.
 
         The example whose goal was the hardest to reach guides: it allows the fewest steps.
         """
-        anchor = max(self._reached, key=lambda one: (self._reached[one], -one))
+        anchor = min(self._reached, key=lambda one: (-self._reached[one], *self._order(one)))
         goal = self._graph.goal(self._task.output.items[anchor])
         distances = self._layers_of(anchor).distances(bound)
         guide = Guide(self._way, self._graph, goal, distances)
@@ -146,12 +152,14 @@ class _Search:
         others = [one for one in self._examples if one != anchor]
         if every:
             return Vectors(guide, self._graph, self._task, [anchor, *others]).find(
-                bound, every=True
+                bound, whole=True, every=True
             )
         # The first trajectory of fewer examples that solves all is the first of all examples, too.
         while True:
             chosen = [anchor, *(one for one in others if one in self._witnesses)]
-            found = Vectors(guide, self._graph, self._task, chosen).find(bound)
+            found = Vectors(guide, self._graph, self._task, chosen).find(
+                bound, whole=len(chosen) == len(self._examples)
+            )
             failed = self._failed(found[0]) if found else None
             if failed is None:
                 used = self._spent.calls - before

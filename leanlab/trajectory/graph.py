@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NOTHING = -1
 """What a function makes that raises, or returns another type than declared, or too much."""
 _VALUE_BYTES = 800
-"""What a value takes with its row, beside what it holds; measured."""
+"""What a value takes with its row, about."""
 
 Step = tuple["Callable[[Any], Any]", str]
 """A function's body, and the name of the type that it must return."""

@@ -40,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int = 1
     learned: Learned = Learned()
     backend: str = "auto"
+    model: str | None = None
     attempts: int = 1
 
 
@@ -101,7 +102,7 @@ def _measure_model(
     tick: Tick,
 ) -> Summary:
     outcomes: list[Outcome] = []
-    with asker(plan.backend) as one:
+    with asker(plan.backend, plan.model) as one:
         model = LanguageModel(library, one, attempts=plan.attempts)
         for record in records:
             outcomes.append(graded(model, record, plan.budget, Executor(library)))

@@ -85,6 +85,7 @@ def evaluate_solvers(
         typer.Option(metavar="FILE", help="Solved tasks that guided learns from beforehand."),
     ] = None,
     backend: Annotated[str, typer.Option(help="Which backend llm asks.")] = "auto",
+    model: Annotated[str | None, typer.Option(help="Which model of that backend.")] = None,
     attempts: Annotated[int, typer.Option(min=1, max=1000, help="Answers of llm a task.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
@@ -105,6 +106,7 @@ def evaluate_solvers(
             jobs=jobs,
             learned=measuring.learned(learn),
             backend=backend,
+            model=model,
             attempts=attempts,
         ),
         _library(library, trusted=trust_library),

@@ -20,6 +20,7 @@ Parents = dict[Vector, list[tuple[Vector, "Name"]]]
 """The steps that lead to a vector from those one function nearer to the input."""
 
 _VECTOR_BYTES = 400
+_PATH_BYTES = 150
 
 
 class Step(NamedTuple):
@@ -93,10 +94,14 @@ class Vectors:
             if self._goals[i] != self._goals[j]
         ]
 
-    def find(self, bound: int, *, every: bool = False) -> tuple[tuple[Name, ...], ...]:
-        """Return the first trajectory of bound functions, or every one; none where none is."""
+    def find(self, bound: int, *, whole: bool, every: bool = False) -> tuple[tuple[Name, ...], ...]:
+        """Return the first trajectory of bound functions, or every one; none where none is.
+
+        whole says that these are all the examples, and that no shorter trajectory solves them: then
+        none comes to a vector twice. Fewer examples may stand still while the others move.
+        """
         layer = [self._start]
-        seen = {self._start}
+        seen = {self._start} if whole else set()
         parents: list[Parents] = []
         for left in range(bound - 1, -1, -1):
             ahead: Parents = {}
@@ -116,9 +121,15 @@ class Vectors:
                         steps.append((vector, step.name))
             self._graph.spent.keep(_VECTOR_BYTES * len(ahead))
             parents.append(ahead)
-            seen |= ahead.keys()
+            if whole:
+                seen |= ahead.keys()
             layer = list(ahead)
-        return tuple(_paths(layer, parents))
+        found = []
+        for names in _paths(layer, parents):
+            self._graph.spent.take(0)  # there may be millions: it looks at the clock
+            self._graph.spent.keep(_PATH_BYTES)
+            found.append(names)
+        return tuple(found)
 
     def _child(self, vector: Vector, step: Step, left: int) -> Vector | None:
         """Apply a step to every other example; None where that cannot lead to the goals."""

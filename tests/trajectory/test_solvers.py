@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leanlab.labkit import ConfigError
+from leanlab.labkit import ConfigError, Stream
 from leanlab.trajectory import (
     Answer,
     BreadthFirst,
@@ -82,7 +82,7 @@ def test_exact_gives_the_answers_of_breadth_first_search(default):
 
 BODIES = {
     ("int", "int"): (
-        "return x + 1", "return x - 3", "return -x", "return x * x", "return x // 3",
+        "return x + 1", "return abs(x)", "return -x", "return x * x", "return x // 3",
         "return 12 // x", "return x % 4", "return float(x)", "return [x]",
     ),
     ("int", "bool"): ("return x > 2", "return x % 2 == 0", "return x"),
@@ -162,6 +162,27 @@ def brute(functions: FunctionLibrary, wanted: Task, length: int) -> list[tuple[s
                     after.append((done.trajectory.output, (*names, function.name)))
         ahead = after
     return [names for typed, names in ahead if typed.answers(wanted.output)]
+
+
+def test_an_example_that_needs_fewer_functions_hides_no_trajectory():
+    # What one of these leaves alone, another example needs: some examples stand still.
+    functions = library(
+        low="int int: return max(x, 0)",
+        high="int int: return min(x, 9)",
+        plus="int int: return x + 4",
+        neg="int int: return -x",
+        half="int int: return x // 2",
+        three="int int: return x % 7",
+    )
+    exact, plain, executor = Exact(functions), BreadthFirst(functions), Executor(functions)
+    names = [one.name for one in functions]
+    stream = Stream("standing still")
+    for _ in range(2 * TASKS):
+        typed = TypedList.of([stream.below(30) - 9 for _ in range(2 + stream.below(4))])
+        walk = [names[stream.below(len(names))] for _ in range(2 + stream.below(5))]
+        done = executor.run(executor.plan(typed, walk)).trajectory
+        made = Task(input=typed, output=done.output)
+        agree(exact.solve(made, Budget(max_depth=6)), plain.solve(made, Budget(max_depth=6)))
 
 
 # Three answers.

@@ -1,0 +1,66 @@
+"""What a role may do in its workspace: one set of tools for every backend, and no shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leanlab.tools.checking import validate_tool
+from leanlab.tools.family import FamilyTools
+from leanlab.tools.files import edit_tool, read_tool, search_tool, write_tool
+from leanlab.tools.packages import package_tool
+from leanlab.tools.snippets import Snippets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from leanlab.evaluator import Evaluator
+    from leanlab.events import Role, Sink
+    from leanlab.lab import Lab
+    from leanlab.labkit.tool import Tool
+
+
+class Toolbox:
+    """The tools of one run. Leaving it ends what they started."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        workspace: Path,
+        evaluator: Evaluator,
+        emit: Sink,
+        *,
+        allow_unsandboxed: bool = False,
+    ) -> None:
+        self._lab = lab
+        self._workspace = workspace
+        self._evaluator = evaluator
+        self._emit = emit
+        self._snippets = Snippets(lab, workspace, allow_unsandboxed=allow_unsandboxed)
+        self._family = FamilyTools(lab, workspace)
+
+    def of(self, role: Role, trial: int) -> tuple[Tool, ...]:
+        """A Worker's tools, or those of a role that only looks and answers."""
+        reading = (read_tool(self._workspace), search_tool(self._workspace))
+        if role != "worker":
+            return (*reading, self._snippets.tool)
+        return (
+            *reading,
+            write_tool(self._workspace),
+            edit_tool(self._workspace),
+            validate_tool(self._workspace, self._lab, self._evaluator),
+            self._snippets.tool,
+            package_tool(self._lab, trial, self._emit),
+            *self._family.tools,
+        )
+
+    async def __aenter__(self) -> Toolbox:
+        try:
+            await self._family.open()
+        except BaseException:
+            await self._family.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._family.close()
+        await self._snippets.close()
