@@ -96,6 +96,13 @@ IDEAS: dict[str, Idea] = {
             needs=frozenset({"numbers", "goal"}),
         ),
         Idea(
+            name="light",
+            does="look at the last values of that example without keeping them",
+            answers=("out_of_time",),
+            length=4,
+            needs=frozenset({"bounds"}),
+        ),
+        Idea(
             name="hardest",
             does="be guided by the example with the longest output",
             answers=("out_of_time",),

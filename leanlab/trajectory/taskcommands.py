@@ -78,6 +78,9 @@ def evaluate_solvers(
         int, typer.Option(min=1, help="Function calls a task, the same for every solver.")
     ] = 10_000,
     seconds: Annotated[float | None, typer.Option(min=0, help="Seconds a task, at most.")] = None,
+    memory: Annotated[
+        int, typer.Option(min=1, metavar="MB", help="Megabytes of the exact solver, at most.")
+    ] = 2048,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Tasks at once.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the random walk.")] = 0,
     learn: Annotated[
@@ -101,7 +104,9 @@ def evaluate_solvers(
     summaries = measuring.measure(
         measuring.Plan(
             solvers=measuring.named(solvers),
-            budget=Budget(max_depth=max_depth, max_calls=max_calls, seconds=seconds),
+            budget=Budget(
+                max_depth=max_depth, max_calls=max_calls, seconds=seconds, memory_mb=memory
+            ),
             seed=seed,
             jobs=jobs,
             learned=measuring.learned(learn),

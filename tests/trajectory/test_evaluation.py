@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from leanlab.cli import app
-from leanlab.labkit import ConfigError, NoAnswer, ask, asker
+from leanlab.labkit import asker
+from leanlab.resources import SHIPPED_LABS
 from leanlab.trajectory import measuring, taskfile
 from leanlab.trajectory.evaluation import Outcome, Setup, attempt, learning
 from leanlab.trajectory.guided import Guided, Learned
@@ -211,15 +212,6 @@ def test_a_backend_that_never_answers_ends_the_evaluation(tasks, script):
     assert "no answer (auth): no key" in told.output
 
 
-def test_ask_gives_the_answer_and_its_price(script):
-    said = ask("What?", backend=script({"text": "That.", "cost_usd": 0.25, "tokens": 3}))
-    assert (said.text, said.cost_usd, said.tokens) == ("That.", 0.25, 3)
-    with pytest.raises(ConfigError, match="offline backend takes no questions"):
-        ask("What?", backend="offline")
-    with pytest.raises(NoAnswer, match="no text"):
-        ask("What?", backend=script({"data": {"text": 3}}))
-
-
 # The command
 
 
@@ -252,6 +244,25 @@ def test_several_at_once_come_to_the_same(tasks):
 
     assert figures("--jobs", "2", "--max-calls", "500") == figures("--max-calls", "500")
     assert figures("--max-depth", "1")[0]["by_length"]["3"]["solved"] == 0
+
+
+def test_every_budget_is_kept(tasks):
+    def solved(*budget):
+        told = json.loads(evaluated(tasks, "--solver", "exact", "--json", *budget).output)
+        return told["exact"]["solved"]
+
+    assert solved() == 16
+    assert solved("--max-depth", "2") == 10
+    assert solved("--max-calls", "40") < 10
+    assert solved("--seconds", "0") < 10
+
+
+def test_the_exact_solver_keeps_to_its_megabytes(tmp_path):
+    path = tmp_path / "deep.jsonl"
+    path.write_text((SHIPPED_LABS / "trajectory/data/test.jsonl").read_text().splitlines()[-2])
+    for memory, solved in (("1", 0), ("1000", 1)):
+        arguments = ("--solver", "exact", "--max-calls", 10**9, "--memory", memory, "--json")
+        assert json.loads(evaluated(path, *arguments).output)["exact"]["solved"] == solved
 
 
 def test_answers_are_checked_and_not_believed(tmp_path, tasks, monkeypatch):

@@ -37,6 +37,8 @@ EVERY_KIND = [
     PLAIN | {"goal", "example", "numbers"},
     PLAIN | {"goal", "numbers", "bounds"},
     PLAIN | {"goal", "example", "numbers", "bounds", "hardest", "learned"},
+    PLAIN | {"goal", "numbers", "bounds", "light"},
+    PLAIN | {"goal", "example", "numbers", "bounds", "light", "hardest", "learned"},
 ]
 LIBRARY = json.loads((LAB / "data" / "library.json").read_text())["functions"]
 FUNCTIONS = [
