@@ -145,53 +145,54 @@ def _survives(value: Any) -> bool:
 
 
 def metrics(
-    split: str, records: Sequence[TaskRecord], answers: Sequence[Each], executor: Executor
+    split: str, records: Sequence[TaskRecord], replies: Sequence[Each], executor: Executor
 ) -> dict[str, float]:
-    """Return what a split's answers are worth, each name beginning with the split's.
+    """Return what a split's replies are worth, each name beginning with the split's.
 
     What has nothing to be a share of is left out: generalisation where nothing was solved, calls
     where none were reported.
     """
-    grades = [grade(a.value, r, executor) for a, r in zip(answers, records, strict=True)]
-    outcomes = [outcome(a, g) for a, g in zip(answers, grades, strict=True)]
-    told = {"solve_rate": _share(g.solved for g in grades)}
+    grades = [grade(e.value, r, executor) for e, r in zip(replies, records, strict=True)]
+    outcomes = [outcome(e, g) for e, g in zip(replies, grades, strict=True)]
+    found = {"solve_rate": _share(g.solved for g in grades)}
     for name in ("out_of_time", "no_answer", "wrong", "failed"):
-        told[name] = _share(found == name for found in outcomes)
+        found[name] = _share(each == name for each in outcomes)
     for length in sorted({r.length or 0 for r in records}):
-        told[f"length_{length}"] = _share(
+        found[f"length_{length}"] = _share(
             g.solved for g, r in zip(grades, records, strict=True) if r.length == length
         )
     general = [g.general for g in grades if g.general is not None]
     if general:
-        told["generalisation"] = _share(general)
-    calls = [a.value.calls for a in answers if isinstance(a.value, Reported)]
+        found["generalisation"] = _share(general)
+    calls = [e.value.calls for e in replies if isinstance(e.value, Reported)]
     if calls:
-        told["untrusted_calls"] = float(min(sum(calls) // len(calls), _MOST_CALLS))
-    return {f"{split}_{name}": value for name, value in told.items()}
+        # An experiment's own word, which can be any integer.
+        found["untrusted_calls"] = float(min(max(0, sum(calls) // len(calls)), _MOST_CALLS))
+    return {f"{split}_{name}": value for name, value in found.items()}
 
 
-def outcome(answer: Each, graded: Grade) -> str:
+def outcome(reply: Each, graded: Grade) -> str:
     """Say what became of a task: solved, out_of_time, no_answer, wrong, or failed.
 
     No answer is an empty one; failed is a reply that is none.
     """
     if graded.solved:
         return "solved"
-    if answer.failure == "out of cpu time":
+    if reply.failure == "out of cpu time":
         return "out_of_time"
-    if answer.failure:
+    if reply.failure:
         return "failed"
-    return "wrong" if _names(answer.value) else "no_answer"
+    return "wrong" if _names(reply.value) else "no_answer"
 
 
-def told(records: Sequence[TaskRecord], answers: Sequence[Each], executor: Executor) -> str:
+def told(records: Sequence[TaskRecord], replies: Sequence[Each], executor: Executor) -> str:
     """Say in words what came of tasks that may be known."""
     lines = []
-    for answer, record in zip(answers, records, strict=True):
-        words = outcome(answer, grade(answer.value, record, executor)).replace("_", " ")
+    for reply, record in zip(replies, records, strict=True):
+        words = outcome(reply, grade(reply.value, record, executor)).replace("_", " ")
         lines.append(f"A training task of {record.length} functions: {words}.")
-        if answer.text:
-            lines.append(answer.text)
+        if reply.text:
+            lines.append(reply.text)
     return "\n".join(lines)
 
 

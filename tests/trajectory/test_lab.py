@@ -161,6 +161,10 @@ def test_every_outcome_is_counted(library):
     assert told["x_wrong"] == 3 / 8
     assert told["x_no_answer"] == told["x_out_of_time"] == told["x_failed"] == 1 / 8
     assert told["x_untrusted_calls"] == 1e15
+    less = hidden.metrics(
+        "x", [one], [each(hidden.Reported(functions=right, calls=-(10**400)))], executor
+    )
+    assert less["x_untrusted_calls"] == 0.0
     words = hidden.told([one], [each(None, "out of cpu time")], executor)
     assert words == "A training task of 2 functions: out of time."
 
