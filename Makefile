@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench attack chaos fuzz trajectory clean
+.PHONY: demo test lint docs bench synth-bench attack chaos fuzz trajectory clean
 
 # From a fresh clone to a found rule: no key, no model, no network but for the installation.
 demo: $(VENV)/.installed
@@ -38,6 +38,12 @@ docs: $(VENV)/.installed-dev
 # Prints the table of docs/benchmarks.md, measured on this machine.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks
+
+# Rules found for published targets, for fresh ones, and none for labels of chance; about an hour.
+synth-bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks.synthesis published --seeds 42,43,44 --baselines
+	$(BIN)/python -m tests.benchmarks.synthesis fresh --seeds 1,2,3 --baselines
+	$(BIN)/python -m tests.benchmarks.synthesis random --seeds 0-99
 
 # Plays every attack against labs/parity, at every tier, and against an open lab; writes the table
 # of docs/trust.md. A few minutes.

@@ -110,6 +110,8 @@ class History:
         self._tried.add(key)
 
     def _rank(self, record: Trial) -> None:
+        if len(self.top) == self._size and self._rank_key(self.top[-1]) < self._rank_key(record):
+            return
         bisect.insort(self.top, record, key=self._rank_key)
         del self.top[self._size :]
 

@@ -14,10 +14,14 @@ from leanlab import flat, records
 from leanlab.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from leanlab.records import AnyRecord
+
+
+Position = tuple[int, int]
+"""Bytes and lines before a record."""
 
 
 class Ledger:
@@ -55,6 +59,27 @@ class Ledger:
             raise LedgerError(f"{self.path} cannot be read: {error.strerror}.") from error
         with file:
             yield from self._from(file)
+
+    @property
+    def position(self) -> Position:
+        """What was read so far: where `at` finds the next record."""
+        return self._offset, self._line
+
+    def at(self, positions: Iterable[Position]) -> Iterator[AnyRecord]:
+        """Read records again, wherever they are; their chain was checked when they were new."""
+        positions = list(positions)
+        if not positions:
+            return
+        line = 0
+        try:
+            with self.path.open("rb") as file:
+                for offset, line in positions:
+                    file.seek(offset)
+                    yield _reread(file.readline().rstrip(b"\n"), line + 1)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise LedgerError(
+                f"{self.path} line {line + 1} is no longer what it was: {error}. Look again."
+            ) from error
 
     def _from(self, file: BinaryIO) -> Iterator[AnyRecord]:
         size = os.fstat(file.fileno()).st_size
@@ -158,6 +183,16 @@ class Ledger:
                 f"{self.path} could not take a record: {error.strerror}. Nothing of it was "
                 "kept; make room and run again: an experiment on disk is evaluated first."
             ) from error
+
+
+def _reread(line: bytes, number: int) -> AnyRecord:
+    try:
+        return records.decode(line)
+    except msgspec.DecodeError:
+        row = flat.decode(line, number)
+        if row is None:
+            raise
+        return row
 
 
 def _end_of_last_line(file: BinaryIO) -> int:

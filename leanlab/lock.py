@@ -60,10 +60,13 @@ def holder(lab: Lab) -> int | None:
     except FileNotFoundError:
         return None
     try:
+        text = os.pread(descriptor, 32, 0).strip()
+        if not text.isdigit():
+            # Nobody's: not even touched, for a run that starts at this moment would be refused.
+            return None
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(descriptor, 32, 0).strip()
-        return int(text) if text.isdigit() else None
+        return int(text)
     finally:
         os.close(descriptor)
     return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from leanlab import events, pending
+from leanlab import control, events, pending
 from leanlab.evaluator import Outcome, Rejected, take
 from leanlab.evaluator.intake import adopt, sweep, unrecorded
 from leanlab.files import write_whole
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from leanlab.policy import Advisor, Move, Policy
     from leanlab.roles import Roles, Turn, WorkerReply
     from leanlab.spending import Spending
+
+_LOOK = 0.2
+"""Seconds between looks whether a paused run may go on."""
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,11 +60,12 @@ class Loop:
 
     async def run(self, trials: int) -> End:
         """Finish what an earlier run left, then run so many trials or until a reason to stop."""
-        self._stop_file.unlink(missing_ok=True)
+        control.forget(self._lab)
         sweep(self._lab)
         for path in unrecorded(self._lab, self._history.last_number):
             await self._resume(path)
         for left in range(trials, 0, -1):
+            await self._hold()
             if end := self._over():
                 return end
             if end := await self._trial(self._history.last_number + 1, left) or self._over():
@@ -71,16 +76,24 @@ class Loop:
     def _over(self) -> End | None:
         if reason := self._policy.stop():
             return End(kind="target", text=reason)
-        if self._stop_file.exists():
-            self._stop_file.unlink()
+        if (asked := control.stop_file(self._lab)).exists():
+            asked.unlink()
             return End(kind="stopped", text="stopped by leanlab stop")
         if spent := self._spending.run_over():
             return End(kind="budget", text=spent)
         return None
 
-    @property
-    def _stop_file(self) -> Path:
-        return self._lab.state / "stop"
+    async def _hold(self) -> None:
+        """Wait between trials while the run is paused; that time is not the budget's."""
+        asked, stop = control.pause_file(self._lab), control.stop_file(self._lab)
+        if not asked.exists():
+            return
+        self._emit(events.Notice(text=f"paused; to go on: leanlab resume {self._lab.named}"))
+        since = time.monotonic()
+        while asked.exists() and not stop.exists():
+            await asyncio.sleep(_LOOK)
+        self._spending.held(time.monotonic() - since)
+        self._emit(events.Notice(text="going on"))
 
     async def _trial(self, number: int, left: int) -> End | None:
         """Run and record a trial; return the run's end where nobody has anything to propose."""

@@ -105,12 +105,17 @@ def story(lab: Lab, number: int) -> Story:
 
 def labs_below(folder: Path) -> list[Lab]:
     """Labs in a folder, in its labs/ and in its .leanlab/, each followed by its variants."""
-    places = [folder, *(folder / name for name in ("labs", ".leanlab"))]
-    homes = {path.parent.resolve() for place in places for path in place.glob("*/lab.json")}
-    if (folder / "lab.json").is_file():
-        homes.add(folder.resolve())
     found: list[Lab] = []
-    for home in sorted(homes):
-        lab = open_lab(home)
+    for path in lab_folders(folder):
+        lab = open_lab(path)
         found += [lab, *lab.variants()]
     return found
+
+
+def lab_folders(folder: Path) -> list[Path]:
+    """Folders with a lab.json: the folder itself, those in it, in its labs/ and its .leanlab/."""
+    places = [folder, *(folder / name for name in ("labs", ".leanlab"))]
+    found = {path.parent.resolve() for place in places for path in place.glob("*/lab.json")}
+    if (folder / "lab.json").is_file():
+        found.add(folder.resolve())
+    return sorted(found)

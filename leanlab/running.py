@@ -28,7 +28,7 @@ from leanlab.tools import Toolbox
 if TYPE_CHECKING:
     from leanlab.backends import Backend
     from leanlab.config import Budget, Level
-    from leanlab.events import Sink
+    from leanlab.events import Role, Sink
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     try:
         async with (
             _bench(lab, options, emit) as bench,
-            _toolbox(lab, options, bench, emit) as toolbox,
+            _toolbox(lab, options, bench, answering, emit) as toolbox,
         ):
             spending = Spending(lab, bench.history, budget_of(lab, options))
             roles = Roles(
@@ -177,9 +177,19 @@ def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
     )
 
 
-def _toolbox(lab: Lab, options: Options, bench: Bench, emit: Sink) -> Toolbox:
-    workspace, allowed = bench.workspace.path, options.allow_unsandboxed
-    return Toolbox(lab, workspace, bench.evaluator, emit, allow_unsandboxed=allowed)
+def _toolbox(
+    lab: Lab, options: Options, bench: Bench, answering: Mapping[Role, Backend], emit: Sink
+) -> Toolbox:
+    # A researcher lends nothing to itself.
+    alone = all(backend.name == "offline" for backend in answering.values())
+    return Toolbox(
+        lab,
+        bench.workspace.path,
+        bench.evaluator,
+        emit,
+        lent=() if alone else lab.config.tools,
+        allow_unsandboxed=options.allow_unsandboxed,
+    )
 
 
 def budget_of(lab: Lab, options: Options) -> Budget:

@@ -78,6 +78,10 @@ class Spending:
         unfinished.write_bytes(msgspec.json.encode(self._open))
         unfinished.replace(self._file)
 
+    def held(self, seconds: float) -> None:
+        """The run was paused so long: that time is nobody's."""
+        self._start += seconds
+
     def due(self) -> tuple[float | None, int | None]:
         """Dollars and tokens that the next record has to carry."""
         return self._open.usd, self._open.tokens

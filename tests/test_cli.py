@@ -114,6 +114,10 @@ def test_a_budget_tells_scripts_by_its_status(lab: Path) -> None:
         (["show", "{lab}", "7"], "has no trial 7"),
         (["try", "{lab}", "none.py"], "there is no file none.py"),
         (["stop", "{lab}"], "no run is going on"),
+        (["pause", "{lab}"], "no run is going on"),
+        (["resume", "{lab}"], "no run is going on"),
+        (["serve", "{lab}/nowhere"], "there is no lab at"),
+        (["serve", "{lab}", "--host", "203.0.113.1", "--no-open"], "cannot listen on"),
         (["list", "nowhere"], "there is no folder nowhere"),
     ],
 )

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -240,8 +241,14 @@ import subprocess
 child = subprocess.Popen(["sleep", "60"])
 say("result", data={"text": str(child.pid)})
 """
+    start = time.monotonic()
     result = Agent(tmp_path / "agent", body).ask(lab, tmp_path, "critic")
     assert gone({int(result.data["text"])})
+    silent = body.partition("say(")[0] + "sys.exit(3)"
+    error = Agent(tmp_path / "agent", silent).ask(lab, tmp_path, "critic").error
+    assert error is not None
+    assert "ended with status 3" in error.message
+    assert time.monotonic() - start < 30, "a child that holds the pipes is not waited for"
 
 
 def test_what_is_missing_is_said_at_once(lab: Path) -> None:

@@ -26,8 +26,6 @@ class TestTrajectory(LabContract):
 
 class TestPrime(LabContract):
     folder = SHIPPED_LABS / "prime"
-    # The learner of this version reads 0 and 1 alone, so no offline trial scores here yet.
-    test_it_moves_without_a_key = None  # type: ignore[assignment]
 
 
 class TestOffline(BackendContract):

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from leanlab.cli import check, listing, note, rescore, reset, run, seal, show, stop, sweep, try_
+from leanlab.cli import (
+    check,
+    listing,
+    note,
+    rescore,
+    reset,
+    run,
+    seal,
+    serve,
+    show,
+    stop,
+    sweep,
+    try_,
+)
 from leanlab.cli.groups import Groups
 from leanlab.cli.shared import PLAIN, version
 
@@ -20,6 +33,9 @@ app.command("try")(try_.try_file)
 app.command("sweep")(sweep.sweep)
 app.command("note")(note.note)
 app.command("rescore")(rescore.rescore)
+app.command("serve")(serve.serve)
+app.command("pause")(stop.pause)
+app.command("resume")(stop.resume)
 app.command("stop")(stop.stop)
 app.command("reset")(reset.reset)
 

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from leanlab.cli.shared import Sets, expected, lab_of
-from leanlab.errors import ConfigError
 
 
 @expected
@@ -22,14 +21,7 @@ def note(
 
     Example: leanlab note labs/parity "Try next: parity"
     """
-    from leanlab.lab import make_home
-    from leanlab.ledger import Ledger
-    from leanlab.records import Note
+    from leanlab import control
 
-    line = " ".join(text.split())
-    if not line:
-        raise ConfigError("the note is empty. Say in a line what the next Worker should try.")
-    opened = lab_of(lab, None, sets)
-    make_home(opened)
-    Ledger(opened.results).append(Note(run="person", text=line))
+    control.note(lab_of(lab, None, sets), text)
     typer.echo("noted; the next Worker reads it")

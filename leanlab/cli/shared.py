@@ -37,6 +37,7 @@ def option(name: str, *more: str, help: str, **rest: Any) -> Any:  # noqa: A002 
 
 def variable(name: str) -> str:
     """Return what sets an option that is not given: LEANLAB_MAX_USD for --max-usd."""
+    name = name.partition("/")[0]  # --open/--no-open is one option.
     return "LEANLAB_" + name.removeprefix("--").replace("-", "_").upper()
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from leanlab.bench import unrevealed
 from leanlab.child import wire
+from leanlab.control import stop_file
 from leanlab.errors import LeanlabError
 from leanlab.evaluator.intake import unrecorded
 from leanlab.events import AnyEvent, Recorded
@@ -127,7 +128,7 @@ def _run(job: Job, lab: Lab, tell: Tell) -> Ended:
 def _make_attempts(job: Job, lab: Lab, count: int, tell: Tell) -> Summary:
     def on_event(event: AnyEvent) -> None:
         if isinstance(event, Recorded) and tell(attempt_of(event.record, job.plan, job.point, lab)):
-            (lab.state / "stop").touch()
+            stop_file(lab).touch()
 
     return run(
         lab,

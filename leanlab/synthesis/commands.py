@@ -118,3 +118,27 @@ def _told(report: Report) -> list[str]:
         share = f"{each.accuracy:6.1%} ± {each.standard_error:.1%}"
         lines.append(f"{mark} {share}  {each.family}: {each.name}")
     return lines
+
+
+@app.command("learn")
+def learn(
+    train: Annotated[Path, typer.Argument(help="Labelled strings: lines `x -> y`, CSV or TSV.")],
+    val: Annotated[Path | None, typer.Option(help="Labelled strings to choose by.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Labelled strings to report on.")] = None,
+    predict: Annotated[Path | None, typer.Option(help="Strings to label, one a line.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where --predict writes a label a line.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="How long to search, about. Default: some ten seconds.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find the rule behind labelled strings, and say how far it can be trusted.
+
+    Example: leanlab synth learn train.txt --val val.txt --test test.txt
+    """
+    from leanlab.synthesis import learncommand
+
+    asked = learncommand.Asked(
+        train=train, val=val, test=test, predict=predict, out=out, seconds=seconds
+    )
+    typer.echo(learncommand.run(asked, as_json=as_json))

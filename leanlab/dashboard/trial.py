@@ -1,0 +1,205 @@
+"""What a trial's page shows: everything that the lab's files say of it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from leanlab.dashboard.code import DiffLine, difference
+from leanlab.dashboard.inside import NotShown, read_inside
+from leanlab.dashboard.lineage import ancestors, children
+from leanlab.dashboard.moments import Moment, moment
+from leanlab.dashboard.views import Shown, columns_of, shown_in
+from leanlab.memory import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from leanlab.dashboard.index import Index
+    from leanlab.dashboard.library import Shelf
+    from leanlab.lab import Lab
+    from leanlab.records import Evaluation, Trial
+
+_MOST_MOMENTS = 500
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric of one trial."""
+
+    name: str
+    value: float | None
+    """None while it may not be seen."""
+    standard_error: float | None
+    repeats: tuple[float, ...]
+    hidden: bool
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """How the source differs from that of another trial."""
+
+    trial: int
+    what: str
+    lines: tuple[DiffLine, ...]
+    missing: str
+    """Why there is nothing to compare with; empty when there is."""
+
+
+class Paper(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that a run left beside the trial: a prompt, a transcript."""
+
+    title: str
+    text: str
+
+
+class TrialPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of one trial."""
+
+    shelf: Shelf
+    record: Trial
+    status: str
+    """Under the present rules where it was scored again."""
+    counts: bool
+    is_best: bool
+    metrics: tuple[Metric, ...]
+    unseen: tuple[str, ...]
+    cases: dict[str, float] | None
+    """None while a metric of the trial may not be seen: cases say as much."""
+    source: str | None
+    missing: str
+    """Why there is no source; empty when there is."""
+    differences: tuple[Difference, ...]
+    prompts: tuple[Paper, ...]
+    transcripts: tuple[Paper, ...]
+    moments: tuple[Moment, ...]
+    evaluations: tuple[Evaluation, ...]
+    descent: tuple[int, ...]
+    children: tuple[int, ...]
+    before: int | None
+    after: int | None
+
+
+def trial_page(shelf: Shelf, number: int) -> TrialPage | None:
+    """None when the ledger has no such trial."""
+    lab, index = shelf.opened()
+    row = index.row(number)
+    if row is None:
+        return None
+    record = next(index.records([row]))
+    evaluations = index.evaluations_of(number)
+    now = next((each for each in reversed(evaluations) if index.history.counts(each)), record)
+    shown = shown_in(lab, index)
+    metrics = tuple(_metric(now, name, shown, lab) for name in columns_of(lab, index)
+                    if name in now.metrics)  # fmt: skip
+    unseen = tuple(metric.name for metric in metrics if metric.value is None)
+    source, missing = source_of(lab, record)
+    best = index.history.best
+    return TrialPage(
+        shelf=shelf,
+        record=record,
+        status=now.status,
+        counts=bool(index.counts[row]),
+        is_best=best is not None and best.trial == number,
+        metrics=metrics,
+        unseen=unseen,
+        cases=None if unseen else now.cases,
+        source=source,
+        missing=missing,
+        differences=_differences(lab, index, record, source),
+        prompts=_papers(lab, "prompts", number),
+        transcripts=_papers(lab, "transcripts", number),
+        moments=_moments(lab, number),
+        evaluations=tuple(evaluations),
+        descent=tuple(ancestors(index, number)),
+        children=tuple(children(index, number)),
+        before=index.trials[row - 1] if row else None,
+        after=index.trials[row + 1] if row + 1 < len(index) else None,
+    )
+
+
+def source_of(lab: Lab, record: Trial) -> tuple[str | None, str]:
+    """The experiment's text, or None and why there is none."""
+    if record.experiment_file is None:
+        return None, "This trial left no usable experiment."
+    try:
+        return printable(read_inside(lab.home, record.experiment_file)), ""
+    except NotShown as reason:
+        return None, str(reason)
+
+
+def _metric(record: Trial | Evaluation, name: str, shown: Shown, lab: Lab) -> Metric:
+    seen = shown(record.trial, name)
+    return Metric(
+        name=name,
+        value=record.metrics[name] if seen else None,
+        standard_error=(record.standard_error or {}).get(name) if seen else None,
+        repeats=(record.repeats or {}).get(name, ()) if seen else (),
+        hidden=name not in lab.config.revealed,
+    )
+
+
+def _differences(
+    lab: Lab, index: Index, record: Trial, source: str | None
+) -> tuple[Difference, ...]:
+    """From each parent, and from the best where that is another trial."""
+    if source is None:
+        return ()
+    best = index.history.best
+    others = [(parent, f"From its parent, trial {parent}") for parent in record.parents]
+    if best is not None and best.trial not in (record.trial, *record.parents):
+        others.append((best.trial, f"From the best, trial {best.trial}"))
+    return tuple(_difference(lab, index, trial, what, source) for trial, what in others)
+
+
+def _difference(lab: Lab, index: Index, trial: int, what: str, source: str) -> Difference:
+    row = index.row(trial)
+    old, missing = None, "The ledger has no such trial."
+    if row is not None:
+        old, missing = source_of(lab, next(index.records([row])))
+    lines = () if old is None else tuple(difference(old, source))
+    return Difference(trial=trial, what=what, lines=lines, missing=missing)
+
+
+def _papers(lab: Lab, folder: str, number: int) -> tuple[Paper, ...]:
+    """The texts of a trial in a folder of the lab's state; their names begin with its number."""
+    try:
+        names = [path.name for path in (lab.state / folder).iterdir()]
+    except OSError:
+        return ()
+    wanted = sorted(name for name in names if re.match(rf"0*{number}_", name))
+    return tuple(_paper(lab, folder, name) for name in wanted)
+
+
+def _paper(lab: Lab, folder: str, name: str) -> Paper:
+    title = name.partition("_")[2].rpartition(".")[0].replace("_", " ") or name
+    try:
+        text = printable(read_inside(lab.home, f".leanlab/{folder}/{name}"))
+    except NotShown as reason:
+        text = str(reason)
+    return Paper(title=title, text=text)
+
+
+def _moments(lab: Lab, number: int) -> tuple[Moment, ...]:
+    lines = _lines_of(lab.state / "events.jsonl", number)
+    found = (moment(line, lab.config.revealed) for line in lines)
+    return tuple(each for each in found if each is not None)
+
+
+def _lines_of(path: Path, number: int) -> Sequence[bytes]:
+    """The events from the trial's beginning to the next one's, as far as they were kept."""
+    start = re.compile(rb'\{"event":"trial_started","trial":(\d+)[,}]')
+    lines: list[bytes] = []
+    inside = False
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if begins := start.match(line):
+                    inside = int(begins[1]) == number
+                    lines = [] if inside else lines
+                if inside and len(lines) < _MOST_MOMENTS:
+                    lines.append(line)
+    except OSError:
+        return []
+    return lines

@@ -1,0 +1,243 @@
+"""Who is let in, what may change something, and that text from outside stays text."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from leanlab.dashboard.inside import NotShown, read_inside
+from tests.conftest import GOOD, MakeLab
+from tests.dashboard.conftest import HOST, TOKEN, Visit
+from tests.dashboard.filled import fill
+
+SAME = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin"}
+PAGES = ("/", "/lab/lengths", "/lab/lengths/trial/1", "/compare", "/events", "/lab/lengths/events")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("given", ["", "?token=", "?token=wrong", f"?token={TOKEN}x"])
+def test_nothing_is_shown_without_the_token(lab: Path, visit: Visit, page: str, given: str) -> None:
+    fill(lab, 3)
+    answer = visit(lab.parent, by_link=False).get(page + given)
+    assert answer.status_code == 403
+    assert "accuracy" not in answer.text
+    assert "leanlab serve" in answer.text
+
+
+def test_the_link_becomes_a_cookie_that_scripts_and_other_sites_cannot_use(
+    lab: Path, visit: Visit
+) -> None:
+    client = visit(lab.parent, by_link=False)
+    answer = client.get(f"/compare?token={TOKEN}&x=usd", follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/compare?x=usd"
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert client.get("/").status_code == 200
+
+
+def test_the_link_leads_to_no_other_host(lab: Path, visit: Visit) -> None:
+    client = visit(lab.parent, by_link=False)
+    answer = client.get(f"http://{HOST}//evil.example/x?token={TOKEN}", follow_redirects=False)
+    assert answer.headers["location"] == "/evil.example/x"
+
+
+@pytest.mark.parametrize(
+    ("host", "served", "status"),
+    [
+        ("127.0.0.1:8765", "127.0.0.1", 200),
+        ("localhost:8765", "127.0.0.1", 200),
+        ("[::1]:8765", "127.0.0.1", 200),
+        ("evil.example:8765", "127.0.0.1", 421),
+        ("127.0.0.1.evil.example:8765", "127.0.0.1", 421),
+        ("127.0.0.1:80", "127.0.0.1", 421),
+        ("127.0.0.1", "127.0.0.1", 421),
+        ("192.168.1.5:8765", "127.0.0.1", 421),
+        ("", "127.0.0.1", 421),
+        ("192.168.1.5:8765", "0.0.0.0", 200),
+        ("evil.example:8765", "0.0.0.0", 421),
+    ],
+)
+def test_only_its_own_host_names_are_answered(
+    lab: Path, visit: Visit, host: str, served: str, status: int
+) -> None:
+    client = visit(lab.parent, host=served)
+    assert client.get("/", headers={"host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "null"},
+        {"origin": "http://evil.example"},
+        {"origin": "http://127.0.0.1:9999"},
+        {"origin": f"https://{HOST}"},
+        SAME | {"sec-fetch-site": "cross-site"},
+        SAME | {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_only_its_own_pages_change_something(
+    lab: Path, visit: Visit, headers: dict[str, str]
+) -> None:
+    fill(lab, 1)
+    before = (lab / "results.jsonl").read_bytes()
+    answer = visit(lab.parent).post("/lab/lengths/trial/1/reveal", headers=headers)
+    assert answer.status_code == 403
+    assert (lab / "results.jsonl").read_bytes() == before
+
+
+def test_another_page_cannot_even_read(lab: Path, visit: Visit) -> None:
+    client = visit(lab.parent)
+    for site in ("cross-site", "same-site"):
+        assert client.get("/lab/lengths", headers={"sec-fetch-site": site}).status_code == 403
+
+
+def test_read_only_changes_nothing_and_offers_nothing(lab: Path, visit: Visit) -> None:
+    fill(lab, 2)
+    before = (lab / "results.jsonl").read_bytes()
+    client = visit(lab.parent, read_only=True)
+    page = client.get("/lab/lengths").text
+    assert 'method="post"' not in page
+    assert "hidden" in page
+    answer = client.post("/lab/lengths/trial/1/reveal", headers=SAME)
+    assert answer.status_code == 403
+    assert "read-only" in answer.text
+    assert (lab / "results.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("page", [*PAGES[:4], "/nowhere", "/static/dashboard.js"])
+def test_every_answer_has_the_strict_headers(lab: Path, visit: Visit, page: str) -> None:
+    fill(lab, 2)
+    answer = visit(lab.parent).get(page)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    if answer.headers["content-type"].startswith("text/html"):
+        assert answer.headers["cache-control"] == "no-store"
+        assert "<script>" not in answer.text
+        assert " style=" not in answer.text
+        assert " onclick=" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../base.html.j2",
+        "/static/%2e%2e/base.html.j2",
+        "/static/..%2fbase.html.j2",
+        "/static//etc/passwd",
+        "/lab/..%2f..%2fetc",
+        "/lab/lengths/trial/..%2f..%2fx",
+        "/lab/lengths%00",
+        "/lab/lengths/trial/99999",
+    ],
+)
+def test_no_path_leads_out(lab: Path, visit: Visit, path: str) -> None:
+    fill(lab, 1)
+    answer = visit(lab.parent).get(path)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+    assert "{% " not in answer.text
+
+
+def test_links_in_a_lab_are_not_followed(lab: Path, visit: Visit, tmp_path: Path) -> None:
+    fill(lab, 3)
+    secret = tmp_path / "outside.txt"
+    secret.write_text("TOP-SECRET-TEXT")
+    (lab / "experiments" / "0001_attempt.py").symlink_to(secret)
+    (lab / "Director_Notes.md").symlink_to(secret)
+    prompts = lab / ".leanlab" / "prompts"
+    prompts.mkdir(parents=True)
+    (prompts / "0001_worker.md").symlink_to(secret)
+    (lab / ".leanlab" / "transcripts").symlink_to(tmp_path)
+    os.mkfifo(lab / "experiments" / "0002_attempt.py")
+    client = visit(lab.parent)
+    for page in ("/lab/lengths", "/lab/lengths/trial/1", "/lab/lengths/trial/2"):
+        answer = client.get(page)
+        assert answer.status_code == 200
+        assert "TOP-SECRET-TEXT" not in answer.text
+    assert "is not shown" in client.get("/lab/lengths/trial/1").text
+    assert "not a plain file" in client.get("/lab/lengths/trial/2").text
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "", "a\0b", "link/x"])
+def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "x").write_text("outside")
+    (tmp_path / "home" / "link").symlink_to(tmp_path)
+    with pytest.raises(NotShown):
+        read_inside(tmp_path / "home", name)
+
+
+PAYLOADS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</textarea></pre><svg onload=alert(1)>",
+    "{{ 7 * 7 }}",
+    "javascript:alert(1)",
+    "\u202etxt.exe\x1b[31m",
+)
+
+
+def test_what_agents_and_experiments_say_stays_text(make_lab: MakeLab, visit: Visit) -> None:
+    """Notes, errors, feedback, code, file names, metric names, events and lab.json itself."""
+    evil = " ".join(PAYLOADS)
+    lab = make_lab(description=evil)
+    fill(lab, 2)
+    _poison(lab, evil)
+    client = visit(lab.parent)
+    for page in ("/", "/lab/lengths", "/lab/lengths/trial/3", "/lab/lengths?q=%3Cscript%3E",
+                 "/lab/lengths?metric=%3Cscript%3E", "/compare?lab=%3Cscript%3E",
+                 "/lab/%3Cscript%3E"):  # fmt: skip
+        text = client.get(page).text
+        assert "<script>" not in text, page
+        assert "<img" not in text
+        assert "<svg onload" not in text
+        assert "\u202e" not in text
+        assert "\x1b" not in text
+        assert 'href="javascript' not in text
+    trial = client.get("/lab/lengths/trial/3").text
+    shown = html.unescape(trial)
+    assert shown.count("<script>alert(1)</script>") >= 4  # notes, error, feedback, prompt
+
+
+def _poison(lab: Path, evil: str) -> None:
+    from leanlab.lab import open_lab
+    from leanlab.ledger import Ledger
+    from leanlab.overview import fingerprint_of
+    from leanlab.records import Artifact, Fault, RoleTurn, Trial
+
+    file = "experiments/0003_<b>x.py"
+    fingerprint = fingerprint_of(open_lab(lab))
+    ledger = Ledger(lab / "results.jsonl")
+    ledger.append(
+        Trial(
+            run=evil, trial=3, status="crashed", experiment_file=file, metrics={},
+            error=Fault(category=evil, text=evil), feedback=evil, notes=evil, model=evil,
+            artifacts=(Artifact(name=evil, path=evil),), evaluator=fingerprint, tier="A",
+            session=evil, cases={evil: 1.0}, backend=evil, policy=evil, move=evil,
+        )
+    )  # fmt: skip
+    ledger.append(
+        RoleTurn(run=evil, role="critic", after_trial=3, text=evil, evaluator=fingerprint)
+    )
+    (lab / file).write_text(f"# {evil}\n{GOOD}")
+    (lab / "Critic_Feedback.md").write_text(evil)
+    state = lab / ".leanlab"
+    (state / "prompts").mkdir(parents=True)
+    (state / "prompts" / "0003_worker<script>.md").write_text(evil)
+    events = [
+        {"event": "trial_started", "trial": 3, "left": 1},
+        {"event": "notice", "text": evil},
+        {"event": evil, "who": evil, "text": evil, evil: {"deep": evil}},
+    ]
+    (state / "events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in events))
