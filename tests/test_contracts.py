@@ -10,6 +10,7 @@ from leanlab.lab import Lab, open_lab
 from leanlab.resources import SHIPPED_LABS
 from leanlab.synthesis.researcher import SynthesisResearcher
 from leanlab.testing import BackendContract, LabContract, ResearcherContract
+from leanlab.trajectory.researcher import TrajectoryResearcher
 from leanlab.tuning import LiteralTuner
 
 from .conftest import GOOD
@@ -17,6 +18,10 @@ from .conftest import GOOD
 
 class TestParity(LabContract):
     folder = SHIPPED_LABS / "parity"
+
+
+class TestTrajectory(LabContract):
+    folder = SHIPPED_LABS / "trajectory"
 
 
 class TestPrime(LabContract):
@@ -49,6 +54,19 @@ class TestSynthesisResearcher(ResearcherContract):
         (workspace / "data").mkdir()
         train = SHIPPED_LABS / "parity" / "data" / "train.txt"
         (workspace / "data" / "train.txt").write_bytes(train.read_bytes())
+
+
+class TestTrajectoryResearcher(ResearcherContract):
+    metric = "val_solve_rate"
+    trials = 12
+
+    def make(self) -> TrajectoryResearcher:
+        return TrajectoryResearcher()
+
+    def fill(self, workspace: Path) -> None:
+        (workspace / "data").mkdir()
+        train = SHIPPED_LABS / "trajectory" / "data" / "train.jsonl"
+        (workspace / "data" / "train.jsonl").write_bytes(train.read_bytes())
 
 
 class TestLiteralTuner(ResearcherContract):

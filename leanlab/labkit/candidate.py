@@ -10,8 +10,7 @@ told but numbers and fixed words, and they are sent in an order that nobody can 
 
 from __future__ import annotations
 
-import os
-import struct
+import math
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,11 +19,10 @@ import msgspec
 
 from leanlab.errors import CandidateFailed, LeanlabError
 from leanlab.labkit.jobs import finished, order_of
-from leanlab.sandbox import wire
+from leanlab.labkit.replies import NEVER, Bit, Each, Replies, arrange, form_of, gathered, words
 from leanlab.sandbox.channel import Usage
 from leanlab.sandbox.orders import FILE
-from leanlab.sandbox.packing import is_array
-from leanlab.sandbox.process import Answers, Process
+from leanlab.sandbox.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,26 +32,10 @@ if TYPE_CHECKING:
     from leanlab.labkit.jobs import Done
     from leanlab.sandbox import Sandbox
     from leanlab.sandbox.jobs import Job
-    from leanlab.sandbox.process import Reply
     from leanlab.sandbox.progress import Progress
 
-_ANSWERED = bytes((wire.ZERO, wire.ONE, wire.JSON))
-_BITS = {wire.ZERO: 0, wire.ONE: 1}
-
-
-class Bit:
-    """What `returns` is for a function that answers 0, 1, False or True, by exact type."""
-
-
-class Replies(msgspec.Struct, frozen=True, kw_only=True):
-    """What a candidate answered."""
-
-    values: list[Any]
-    """In the order of the inputs; None where there is no usable answer. Bits are 0 and 1."""
-    failures: dict[str, int]
-    """How many answers are missing, by category: an exception's name, "not a bit", "wrong type"."""
-    text: str
-    """The same in words, empty without failures; for public inputs, after the first traceback."""
+_OUT_OF_CPU = "out of cpu time"
+_FATAL = frozenset({"load failed", "no such function", "timed out", _OUT_OF_CPU})
 
 
 class Candidate:
@@ -119,12 +101,41 @@ class Candidate:
         self._enter_stage(public=public)
         fresh = self._process is None
         process = self._process = self._process or self._start()
-        order, asked = _arrange(inputs, public=public)
+        order, asked = arrange(inputs, public=public)
         if fresh:
             self._load(process)
         with self._watched(process, public=public):
-            answers = process.call(function, asked, reply=_reply(returns), explain=public)
-        return _gathered(answers, order, returns, max_failed, self.log)
+            answers = process.call(function, asked, reply=form_of(returns), explain=public)
+        return gathered(answers, order, returns, max_failed, self.log)
+
+    def call_each(
+        self,
+        function: str,
+        arguments: Sequence[Sequence[Any]],
+        *,
+        cpu_seconds: float,
+        returns: Any,
+        public: bool = False,
+        max_failed: float = 0.5,
+    ) -> list[Each]:
+        """Call function(*arguments[i]) for each i, in a fresh process of at most cpu_seconds.
+
+        Nothing that one call computes is there for the next. One that is out of CPU time is no
+        failure of the candidate; more than max_failed of other failures are a CandidateFailed.
+        What is printed on public inputs is in the log.
+        """
+        self._enter_stage(public=public)
+        order, asked = arrange(arguments, public=public)
+        found: list[Each] = [NEVER] * len(order)
+        failures: Counter[str] = Counter()
+        for position, one in zip(order, asked, strict=True):
+            found[position] = each = self._call_one(function, one, cpu_seconds, returns, public)
+            if each.failure not in ("", _OUT_OF_CPU):
+                failures[each.failure] += 1
+        if failures.total() > max_failed * len(order):
+            text = words(dict(failures.most_common()), len(order), "")
+            raise CandidateFailed("crashed", failures.most_common(1)[0][0], text, self.log)
+        return found
 
     def fit_predict(
         self,
@@ -149,12 +160,12 @@ class Candidate:
             with self._watched(process, public=public):
                 model = process.fit(fit, inputs, labels, explain=public)
         with self._counted(self._start()) as process:
-            order, asked = _arrange(new_inputs, public=public)
+            order, asked = arrange(new_inputs, public=public)
             self._load(process)
             with self._watched(process, public=public):
                 process.restore(model, explain=public)
-                answers = process.predict(predict, asked, reply=_reply(returns), explain=public)
-        return _gathered(answers, order, returns, max_failed, self.log)
+                answers = process.predict(predict, asked, reply=form_of(returns), explain=public)
+        return gathered(answers, order, returns, max_failed, self.log)
 
     def job(
         self,
@@ -207,8 +218,46 @@ class Candidate:
             )
         self._hidden = not public
 
-    def _start(self) -> Process:
-        return self._sandbox.process(self._left(), seed=self._seed)
+    def _call_one(
+        self,
+        function: str,
+        arguments: Sequence[Any],
+        cpu_seconds: float,
+        returns: Any,
+        public: bool,
+    ) -> Each:
+        spent = self.usage.cpu_seconds
+        enough = self._limits.cpu_seconds - spent >= cpu_seconds
+        replies, failure = None, ""
+        with self._counted(self._start(cpu_seconds)) as process:
+            try:
+                with self._watched(process, public=public):
+                    process.load(self._source, self._name)
+                    answers = process.call(
+                        function, [arguments], reply="json", explain=public, spread=True
+                    )
+                replies = gathered(answers, (0,), returns, 1.0, "")
+            except CandidateFailed as failed:
+                # What ends all calls ends the evaluation: the time of all, or code that never runs.
+                own = failed.category == _OUT_OF_CPU and enough
+                if not own and failed.category in _FATAL:
+                    raise
+                failure = failed.category
+        used = self.usage.cpu_seconds - spent
+        if replies is None:
+            return Each(value=None, failure=failure, cpu_seconds=used)
+        return Each(
+            value=replies.values[0],
+            failure=next(iter(replies.failures), ""),
+            text=replies.text if public else "",
+            cpu_seconds=used,
+        )
+
+    def _start(self, cpu_seconds: float = math.inf) -> Process:
+        """Fork a worker that may use what is left of the limits, and no more than cpu_seconds."""
+        left = self._left()
+        left = msgspec.structs.replace(left, cpu_seconds=min(cpu_seconds, left.cpu_seconds))
+        return self._sandbox.process(left, seed=self._seed)
 
     def _left(self) -> Limits:
         """What those of its processes that have ended have left of the limits."""
@@ -255,67 +304,3 @@ class Candidate:
             process.close()
             if process.usage is not None:
                 self._ended.append(process.usage)
-
-
-def _reply(returns: Any) -> Reply:
-    return "bit" if returns is Bit else "json"
-
-
-def _arrange(inputs: Sequence[Any], *, public: bool) -> tuple[Sequence[int], Sequence[Any]]:
-    """Return an order and the inputs in it; hidden ones in one that nobody can guess."""
-    count = len(inputs)
-    if public:
-        return range(count), inputs
-    # A sort by the system's random numbers: as good as SystemRandom.shuffle, and faster, most of
-    # all with keys of 30 bits, which Python compares as small integers. A tie keeps its order.
-    keys = [key >> 2 for key in struct.unpack(f"{count}I", os.urandom(4 * count))]
-    order = sorted(range(count), key=keys.__getitem__)
-    if is_array(inputs):
-        return order, inputs[order]  # type: ignore[call-overload]
-    return order, [inputs[i] for i in order]
-
-
-def _gathered(
-    answers: Answers, order: Sequence[int], returns: Any, max_failed: float, log: str
-) -> Replies:
-    """Decode the answers, and put them back into the order of the inputs."""
-    marks = answers.marks
-    failures: Counter[str] = Counter()
-    for mark, count in Counter(marks.translate(None, _ANSWERED)).items():
-        failures[wire.name_of(mark, _reply(returns))] += count
-    if returns is Bit:
-        decoded: list[Any] = list(map(_BITS.get, marks))
-    else:
-        decoded = _decode(marks, answers.texts, returns, failures)
-    values: list[Any] = [None] * len(order)
-    for position, value in zip(order, decoded, strict=True):
-        values[position] = value
-    counts = dict(failures.most_common())
-    text = _words(counts, len(order), answers.note)
-    if sum(counts.values()) > max_failed * len(order):
-        raise CandidateFailed("crashed", next(iter(counts)), text, log)
-    return Replies(values=values, failures=counts, text=text)
-
-
-def _decode(
-    marks: bytes, texts: Sequence[bytes], returns: Any, failures: Counter[str]
-) -> list[Any]:
-    decode = msgspec.json.Decoder(returns).decode
-    decoded: list[Any] = []
-    for mark, text in zip(marks, texts, strict=True):
-        value = None
-        if mark == wire.JSON:
-            try:
-                value = decode(text)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                failures["wrong type"] += 1
-        decoded.append(value)
-    return decoded
-
-
-def _words(counts: dict[str, int], asked: int, note: str) -> str:
-    if not counts:
-        return ""
-    each = ", ".join(f"{category} {count:,}" for category, count in counts.items())
-    line = f"{sum(counts.values()):,} of {asked:,} answers are missing: {each}"
-    return f"{note.rstrip()}\n{line}" if note else line

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import math
 import os
 import select
 import socket
@@ -34,7 +33,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     max_rss_mb: float
     """Resident at most, with what it shares with the zygote."""
     reason: str
-    """ended (by itself, or by the kernel), closed (by the evaluator), or timed out."""
+    """ended (by itself, or by the kernel), closed (by the evaluator), or one of the two limits."""
     exit_code: int
     """Negative for a signal."""
 
@@ -54,8 +53,8 @@ class Channel:
         self._replies, replies = os.pipe()
         self._output, output = os.pipe()
         self._supervisor, supervisor = socket.socketpair()
-        cpu = max(1, math.ceil(limits.cpu_seconds))
-        job = wire.JOB.pack(limits.seconds, cpu, limits.memory_mb << 20, seed % (1 << 64))
+        memory = limits.memory_mb << 20
+        job = wire.JOB.pack(limits.seconds, limits.cpu_seconds, memory, seed % (1 << 64))
         theirs = [requests, replies, output, supervisor.fileno()]
         try:
             socket.send_fds(control, [job], theirs)

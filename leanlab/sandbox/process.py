@@ -84,10 +84,20 @@ class Process:
         self._ask({"op": "load", "name": name}, source, 0, explain=True)
 
     def call(
-        self, function: str, inputs: Sequence[Any], *, reply: Reply, explain: bool = False
+        self,
+        function: str,
+        inputs: Sequence[Any],
+        *,
+        reply: Reply,
+        explain: bool = False,
+        spread: bool = False,
     ) -> Answers:
-        """Call function on each item of a list, or row of an array, and collect the answers."""
-        return self._answers("call", function, inputs, reply, explain=explain)
+        """Call function on each item of a list, or row of an array, and collect the answers.
+
+        Where it is spread, an item is a list of arguments, and the reply is JSON.
+        """
+        operation = {"op": "call", "spread": spread}
+        return self._answers(operation, function, inputs, reply, explain=explain)
 
     def fit(
         self, function: str, inputs: Sequence[Any], labels: Sequence[Any], *, explain: bool = False
@@ -107,7 +117,7 @@ class Process:
         self, function: str, inputs: Sequence[Any], *, reply: Reply, explain: bool = False
     ) -> Answers:
         """Call function(model, batch) on a thousand inputs at a time: one answer for each."""
-        return self._answers("predict", function, inputs, reply, explain=explain)
+        return self._answers({"op": "predict"}, function, inputs, reply, explain=explain)
 
     def close(self) -> None:
         """Kill the worker if it is still there, and set usage."""
@@ -120,10 +130,16 @@ class Process:
         self.close()
 
     def _answers(
-        self, operation: str, function: str, inputs: Sequence[Any], reply: Reply, *, explain: bool
+        self,
+        operation: dict[str, Any],
+        function: str,
+        inputs: Sequence[Any],
+        reply: Reply,
+        *,
+        explain: bool,
     ) -> Answers:
         each = self._limits.output_kb << 10
-        header = {"op": operation, "function": function, "reply": reply, "each": each}
+        header = operation | {"function": function, "reply": reply, "each": each}
 
         def send_all() -> Iterator[_Asked]:
             for start in range(0, len(inputs), BATCH):
@@ -201,12 +217,17 @@ class Process:
             )
         if not ended:
             return _bad_reply()
+        if usage.reason == "out of cpu time":
+            return self._out_of_cpu(usage.cpu_seconds)
         killed = usage.exit_code in (-signal.SIGKILL, -signal.SIGXCPU)
         # The kernel enforces the limit by counting ticks, and reports what it measured.
         if killed and usage.cpu_seconds >= 0.5 * max(1, math.ceil(self._limits.cpu_seconds)):
-            text = f"used {usage.cpu_seconds:.1f} s of CPU, of {self._limits.cpu_seconds:g} s"
-            return _failure("out of cpu time", text)
+            return self._out_of_cpu(usage.cpu_seconds)
         return _failure("died", _manner(usage.exit_code) if explain else "its process ended")
+
+    def _out_of_cpu(self, used: float) -> CandidateFailed:
+        text = f"used {used:.2f} s of CPU, of {self._limits.cpu_seconds:g} s"
+        return _failure("out of cpu time", text)
 
 
 def _one_behind(sent: Iterable[_Asked]) -> Iterator[_Asked]:

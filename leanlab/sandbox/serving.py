@@ -126,6 +126,8 @@ class _Candidate:
     def call(self, header: Header, payload: bytearray) -> tuple[bytes, BaseException | None]:
         function = self._function(header)
         items = _unpack(header["form"], payload)
+        if header["spread"]:
+            return _call_for_json(lambda item: function(*item), items, header["each"])
         if header["reply"] == "bit":
             return _call_for_bits(function, items)
         return _call_for_json(function, items, header["each"])

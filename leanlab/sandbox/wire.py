@@ -23,11 +23,11 @@ REPLY = struct.Struct(f"<{NONCE}sBII")
 HELLO = b"\x06"
 """Sent by a worker once it is confined, before it reads anything."""
 
-JOB = struct.Struct("<dQQQ")
+JOB = struct.Struct("<ddQQ")
 """To the zygote, with four descriptors: wall-clock seconds, CPU seconds, bytes, seed."""
 END = struct.Struct("<Biddd")
 """From a supervisor: one of ENDS, exit code, wall seconds, CPU seconds, resident MB at most."""
-ENDS = ("ended", "closed", "timed out")
+ENDS = ("ended", "closed", "timed out", "out of cpu time")
 
 OK, RAISED, LOAD_FAILED, NO_FUNCTION, OUT_OF_MEMORY, TOO_MUCH, UNPICKLABLE, WRONG_LENGTH = range(8)
 CATEGORIES = {

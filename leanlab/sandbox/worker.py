@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import math
 import os
 import random
 import resource
@@ -111,11 +112,12 @@ def _take(descriptors: Sequence[int]) -> None:
     os.setsid()
 
 
-def _confine(cpu: int, memory: int, plan: Plan, trouble: str) -> None:
+def _confine(cpu: float, memory: int, plan: Plan, trouble: str) -> None:
     if trouble:
         raise OSError(trouble)
     # Soft and hard alike: the first process of a namespace ignores the signal of the soft limit.
-    _limit("CPU", cpu)
+    # In whole seconds: the supervisor is exact, and this holds if somebody kills it.
+    _limit("CPU", max(1, math.ceil(cpu)))
     _limit("AS", memory + plan.base)
     _limit("NOFILE", _OPEN_FILES)
     for name in ("FSIZE", "CORE", "MEMLOCK", "MSGQUEUE"):

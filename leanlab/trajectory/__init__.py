@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from leanlab.trajectory.exact import Exact
     from leanlab.trajectory.execution import Execution, Executor, Trajectory, TrajectorySpec
+    from leanlab.trajectory.guided import Guided, Learned
     from leanlab.trajectory.interchange import decode, encode
     from leanlab.trajectory.library import FunctionDef, FunctionLibrary, LibraryError
+    from leanlab.trajectory.llm import LanguageModel
     from leanlab.trajectory.plain import BreadthFirst, RandomWalk
     from leanlab.trajectory.search import (
         Answer,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         Task,
     )
     from leanlab.trajectory.solvers import SOLVERS, solver
+    from leanlab.trajectory.taskfile import TaskRecord
     from leanlab.trajectory.tasks import Walked, Walks
     from leanlab.trajectory.values import BadValue, TypedList, same
 
@@ -42,12 +45,16 @@ __all__ = [
     "Exhausted",
     "FunctionDef",
     "FunctionLibrary",
+    "Guided",
+    "LanguageModel",
+    "Learned",
     "LibraryError",
     "RandomWalk",
     "Refuted",
     "Solved",
     "Solver",
     "Task",
+    "TaskRecord",
     "Trajectory",
     "TrajectorySpec",
     "TypedList",
@@ -62,11 +69,14 @@ __all__ = [
 _HOME = {
     "exact": ("Exact",),
     "execution": ("Execution", "Executor", "Trajectory", "TrajectorySpec"),
+    "guided": ("Guided", "Learned"),
     "interchange": ("decode", "encode"),
     "library": ("FunctionDef", "FunctionLibrary", "LibraryError"),
+    "llm": ("LanguageModel",),
     "plain": ("BreadthFirst", "RandomWalk"),
     "search": ("Answer", "Budget", "Exhausted", "Refuted", "Solved", "Solver", "Task"),
     "solvers": ("SOLVERS", "solver"),
+    "taskfile": ("TaskRecord",),
     "tasks": ("Walked", "Walks"),
     "values": ("BadValue", "TypedList", "same"),
 }

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leanlab.trajectory import taskcommands
+
 if TYPE_CHECKING:
     from leanlab.trajectory.asking import Question
     from leanlab.trajectory.search import Answer
@@ -27,6 +29,10 @@ Trust = Annotated[
 @app.callback()
 def _group() -> None:
     """Sequences of functions, found by example."""
+
+
+app.command("data")(taskcommands.make_tasks)
+app.command("eval")(taskcommands.evaluate_solvers)
 
 
 @app.command("solve")
