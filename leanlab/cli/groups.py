@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from leanlab.cli.shared import PLAIN, expected, variable
@@ -23,13 +23,19 @@ class Groups(TyperGroup):
     """The commands of leanlab itself, then the groups of installed packages."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *sorted(_installed())]
+        return list(dict.fromkeys([*super().list_commands(ctx), *sorted(_installed())]))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
         if own is not None or cmd_name not in _installed():
             return own
         return load(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List installed groups by their own line of help, without making their options."""
+        for name, point in _installed().items():
+            self.commands[name] = TyperCommand(name, help=point.load().info.help)
+        super().format_commands(ctx, formatter)
 
 
 def whole(application: typer.Typer) -> Any:
