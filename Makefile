@@ -22,8 +22,12 @@ $(VENV)/.installed-dev: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+# Tests that measure time run alone, and first; the others in two processes.
+TIMED := tests/test_benchmarks.py tests/test_trajectory_benchmark.py tests/dashboard/test_speed.py
+
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TIMED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TIMED:%=--ignore=%)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
