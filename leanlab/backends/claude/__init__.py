@@ -1,0 +1,147 @@
+"""Claude, through claude-agent-sdk: real sessions with tools in the workspace, behind a fence."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from leanlab.backends import Result
+from leanlab.backends.claude import login
+from leanlab.backends.claude.accounts import Account, Accounts, ListPrices
+from leanlab.backends.claude.faults import failure
+from leanlab.errors import BackendUnavailable, ConfigError
+from leanlab.sandbox import fence
+
+if TYPE_CHECKING:
+    from claude_agent_sdk import ClaudeAgentOptions
+
+    from leanlab.backends import Request
+    from leanlab.backends.claude.launch import Launcher
+    from leanlab.backends.claude.login import Login
+    from leanlab.backends.claude.turn import Turn
+    from leanlab.config import RoleChoice
+    from leanlab.lab import Lab
+
+DEFAULT_MODEL = "sonnet"
+_GO_ON = "You were cut off by a fault that is over. Go on where you were."
+
+
+class ClaudeBackend:
+    """Starts Claude once a turn; a later turn resumes the conversation of an earlier one."""
+
+    name = "claude"
+
+    def __init__(self, lab: Lab, settings: RoleChoice, entry: Login, *, unfenced: bool) -> None:
+        self.model = settings.model or DEFAULT_MODEL
+        self.unfenced = unfenced
+        self._lab = lab
+        self._settings = settings
+        self._login = entry
+        self._folder = lab.state / "claude"
+        self._prices = ListPrices(settings.prices)
+        self._accounts = Accounts(lab.state / "sessions")
+
+    @classmethod
+    def of(cls, lab: Lab, settings: RoleChoice, *, allow_unfenced: bool) -> ClaudeBackend:
+        """Make it; a fault says what is missing, and the remedy."""
+        if not login.is_installed():
+            raise ConfigError(
+                "backend claude needs the package claude-agent-sdk: pip install 'leanlab[claude]'"
+            )
+        found = login.find(settings)
+        if found is None and (settings.key or sys.platform == "linux"):
+            raise ConfigError(
+                f"backend claude needs a key, and {settings.key or login.KEY} is not set. Set it, "
+                "or log in by running `claude` once (docs/backends.md)."
+            )
+        missing = fence.missing()
+        if missing and not allow_unfenced:
+            raise BackendUnavailable(
+                f"backend claude: its program cannot be fenced here: {missing}. Or run it as it "
+                "is, every record saying so: --allow-unfenced."
+            )
+        anyhow = login.Login(words="the system's keychain", environment={})
+        return cls(lab, settings, found or anyhow, unfenced=bool(missing))
+
+    async def ask(self, request: Request) -> Result:
+        from leanlab.backends.claude.launch import Launcher
+        from leanlab.backends.claude.turn import Turn
+
+        account = self._accounts.load(request.session) if request.session else Account()
+        if account is None:
+            lost = f"the conversation {request.session} is not to be found."
+            return Result(error=failure("session_lost", lost))
+        session = request.session or str(uuid.uuid4())
+        prompt = _GO_ON if account.asked == request.prompt else request.prompt
+        account.asked = request.prompt
+        self._accounts.save(session, account)
+        launcher = Launcher(self._folder, f"{request.cwd.name}-{request.role}")
+        turn = Turn(request, launcher, self._prices, self._settings.timeout)
+        try:
+            options = self._options(request, turn, launcher)
+            options.resume, options.session_id = request.session or None, None
+            if not request.session:
+                options.session_id = session
+            result = await turn.run(options, prompt)
+        finally:
+            launcher.remove()
+        return self._charged(result, session, account, turn.total_usd)
+
+    def _options(self, request: Request, turn: Turn, launcher: Launcher) -> ClaudeAgentOptions:
+        from leanlab.backends.claude import launch
+        from leanlab.backends.claude.options import build, limits, sandbox
+
+        claude = launch.program()
+        if claude is None:
+            raise ConfigError(
+                "backend claude: this claude-agent-sdk came without its program, as it does for "
+                "musl. Install Claude Code, so that `claude` is found."
+            )
+        private = self._folder / "tmp"
+        private.mkdir(parents=True, exist_ok=True, mode=0o700)
+        hidden = [self._lab.folder, self._lab.home, *launch.PRIVATE]
+        hidden += [self._login.folder] if self._login.folder else []
+        options = build(
+            request,
+            self._settings,
+            model=self.model,
+            web=self._lab.config.web,
+            hidden=hidden,
+            fault=turn.break_off,
+        )
+        writing = any(tool.name == "write" for tool in request.tools)
+        if self.unfenced:
+            options.sandbox = sandbox()
+            launcher.write([str(claude)])
+        else:
+            launcher.write(
+                launch.fenced(
+                    claude, self._lab, request.cwd, self._folder, self._login, writing=writing
+                )
+            )
+        options.cli_path = launcher.path
+        folder = login.own_folder() if self._login.folder else login.isolated(self._folder)
+        own = {"TMPDIR": str(private), "CLAUDE_CODE_TMPDIR": str(private)}
+        options.env = login.environment(
+            own | folder | limits(request, self._settings) | self._login.environment
+        )
+        return options
+
+    def _charged(
+        self, result: Result, session: str, account: Account, total_usd: float | None
+    ) -> Result:
+        """Charge what the conversation has cost since it was last told."""
+        cost = None
+        if total_usd is not None:
+            cost = max(0.0, total_usd - account.usd)
+            account.usd = max(account.usd, total_usd)
+        if result.error is None or not result.error.retryable:
+            account.asked = ""
+        self._accounts.save(session, account)
+        return replace(result, session=session, cost_usd=cost)
+
+    async def close(self) -> None:
+        """Every process has ended by now."""
