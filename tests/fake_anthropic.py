@@ -146,8 +146,9 @@ def _events(message: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             empty, whole = block | {"input": {}}, json.dumps(block["input"])
             kind, key = "input_json_delta", "partial_json"
         yield "content_block_start", {"index": index, "content_block": empty}
-        for at in range(0, len(whole), 40):
-            delta = {"type": kind, key: whole[at : at + 40]}
+        size = max(40, len(whole) // 20)
+        for at in range(0, len(whole), size):
+            delta = {"type": kind, key: whole[at : at + size]}
             yield "content_block_delta", {"index": index, "delta": delta}
         yield "content_block_stop", {"index": index}
     delta = {"stop_reason": message["stop_reason"], "stop_sequence": None}

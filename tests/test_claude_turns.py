@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,22 @@ import pytest
 
 from leanlab import events
 from leanlab.backends import FailureKind, Request, Result
+from leanlab.backends.answers import WrongForm, read
 from leanlab.backends.claude import ClaudeBackend
 from leanlab.backends.claude.login import KEY
 from leanlab.config import RoleChoice
+from leanlab.errors import EvaluatorError
 from leanlab.lab import Lab, open_lab
+from leanlab.labkit.tool import Tool
 from leanlab.resources import SHIPPED_LABS
+from leanlab.roles import NoteReply
+from leanlab.spending import Allowance
 from leanlab.testing import Act, ModelContract
 
 from .conftest import GOOD
 from .fake_anthropic import PREFIX, FakeAnthropic, Heard
 from .fake_openai import Says
+from .processes import descendants, gone
 
 MODEL = "claude-sonnet-4-5"
 FAULTS: dict[FailureKind, Says] = {
@@ -38,6 +46,21 @@ FAULTS: dict[FailureKind, Says] = {
 
 def answers(**answer: Any) -> Says:
     return Says(calls=(("StructuredOutput", answer),))
+
+
+class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tool is to say again."""
+
+    word: str
+
+
+def echo(heard: list[str], seconds: float = 0.0) -> Tool:
+    async def run(said: Word) -> str:
+        await asyncio.sleep(seconds)
+        heard.append(said.word)
+        return "heard"
+
+    return Tool(name="echo", description="Say it again.", arguments=Word, run=run)
 
 
 DONE = answers(text="Done.")
@@ -73,16 +96,17 @@ class Parity:
             **({"base_url": fake.url, "key": KEY, "model": MODEL} | settings)
         )
 
-    def backend(self) -> ClaudeBackend:
-        return ClaudeBackend.of(self.lab, self._settings, allow_unfenced=False)
+    def backend(self, *, allow_unfenced: bool = False) -> ClaudeBackend:
+        return ClaudeBackend.of(self.lab, self._settings, allow_unfenced=allow_unfenced)
 
     def request(self, role: str = "critic", **changes: Any) -> Request:
         asked = ModelContract().request(self.lab, self._folder, role)
         return msgspec.structs.replace(asked, emit=self.seen.append, **changes)
 
-    def ask(self, role: str = "critic", **changes: Any) -> Result:
+    def ask(self, role: str = "critic", *, allow_unfenced: bool = False, **changes: Any) -> Result:
         """Have a fresh backend take one turn."""
-        return asyncio.run(self.backend().ask(self.request(role, **changes)))
+        backend = self.backend(allow_unfenced=allow_unfenced)
+        return asyncio.run(backend.ask(self.request(role, **changes)))
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +132,150 @@ class TestClaude(ModelContract):
     def play(self, *acts: Act) -> None:
         self.fake.asked.clear()
         self.fake.steps = [says(act) for act in acts]
+
+
+def test_costs_are_told_as_totals_and_charged_once(tmp_path: Path) -> None:
+    with FakeAnthropic(DONE) as fake:
+        parity = Parity(tmp_path, fake)
+        first = parity.ask()
+        second = parity.ask(prompt="And now?", session=first.session)
+        third = parity.ask(prompt="And then?", session=first.session)
+    assert first.cost_usd is not None
+    assert [second.cost_usd, third.cost_usd] == pytest.approx([first.cost_usd] * 2)
+    assert (second.session, third.tokens) == (first.session, 1300)
+    live = [event.cost_usd for event in parity.seen if isinstance(event, events.Used)]
+    assert live == pytest.approx([first.cost_usd] * 3), "the price list agrees with Claude"
+
+
+def test_words_of_a_prompt_are_neither_expanded_nor_run(tmp_path: Path) -> None:
+    with FakeAnthropic(DONE) as fake:
+        parity = Parity(tmp_path, fake)
+        for prompt in ("Look at @task.md and @validate.py.", "/clear", "!ls"):
+            assert parity.ask(prompt=prompt).error is None
+            assert fake.asked[-1].said == [prompt]
+    assert len(fake.asked) == 3
+    task = (parity.request().cwd / "task.md").read_text()
+    assert task.splitlines()[0] not in str(fake.asked[0].body)
+
+
+def test_nothing_of_a_first_turn_is_frozen_into_the_system_prompt(tmp_path: Path) -> None:
+    with FakeAnthropic(DONE) as fake:
+        parity = Parity(tmp_path, fake)
+        session = parity.ask(prompt="The first words.").session
+        parity.ask(prompt="Other words.", session=session)
+    first, second = (str(asked.body.get("system")) for asked in fake.asked)
+    assert "words" not in first + second
+    assert [said.rstrip() for said in fake.asked[1].said] == ["The first words.", "Other words."]
+
+
+def test_a_file_of_megabytes_passes(tmp_path: Path) -> None:
+    large = "x = 1\n" * 300_000
+    call = (f"{PREFIX}echo", {"word": large})
+    with FakeAnthropic(Says(calls=(call,)), DONE) as fake:
+        parity = Parity(tmp_path, fake)
+        heard: list[str] = []
+        result = parity.ask(tools=(echo(heard),))
+    assert result.error is None
+    assert heard == [large]
+
+
+def test_plain_words_are_no_answer(tmp_path: Path) -> None:
+    with FakeAnthropic(Says(text="I think so.")) as fake:
+        result = Parity(tmp_path, fake).ask()
+    assert (result.error, result.data, result.text) == (None, None, "I think so.")
+    assert len(fake.asked) == 2, "Claude reminds once by itself"
+    with pytest.raises(WrongForm, match="no JSON object"):
+        read(result.data, result.text, NoteReply)
+
+
+def test_a_fault_is_given_up_soon_with_the_time_to_wait(tmp_path: Path) -> None:
+    for seconds, most in (("7", 1), ("3600", 1), ("", 2)):
+        headers = {"retry-after": seconds} if seconds else {}
+        with FakeAnthropic(Says(status=429, headers=headers)) as fake:
+            start = time.monotonic()
+            error = Parity(tmp_path, fake).ask().error
+        assert time.monotonic() - start < 10.0
+        assert error is not None
+        assert (error.kind, error.retryable) == ("rate_limit", True)
+        assert error.retry_after == (7.0 if seconds == "7" else None)
+        assert len(fake.asked) <= most
+
+
+def test_a_stream_that_ends_or_lies_is_a_network_fault(tmp_path: Path) -> None:
+    for how in ({"cut": True}, {"garbage": True}):
+        with FakeAnthropic(Says(text="something long enough to be cut", **how)) as fake:  # type: ignore[arg-type]
+            error = Parity(tmp_path, fake).ask().error
+        assert error is not None
+        assert (error.kind, error.retryable) == ("network", True)
+
+
+def test_nobody_at_the_address_is_a_network_fault(tmp_path: Path) -> None:
+    with FakeAnthropic(DONE) as fake:
+        parity = Parity(tmp_path, fake)
+    result = parity.ask()
+    assert result.error is not None
+    assert (result.error.kind, result.error.retryable) == ("network", True)
+    with FakeAnthropic(DONE) as fake:
+        again = Parity(tmp_path, fake).ask(session=result.session)
+    assert again.data == {"text": "Done."}
+
+
+def test_silence_and_the_end_of_the_runs_time_end_a_turn(tmp_path: Path) -> None:
+    with FakeAnthropic(Says(hang=60)) as fake:
+        silent = Parity(tmp_path, fake, timeout=1.5).ask().error
+        late = Parity(tmp_path, fake).ask(allowance=Allowance(seconds=1.5)).error
+    assert silent is not None
+    assert (silent.kind, silent.retryable) == ("timeout", True)
+    assert late is not None
+    assert (late.kind, late.retryable) == ("budget", False)
+
+
+def test_a_tool_may_take_longer_than_the_model(tmp_path: Path) -> None:
+    with FakeAnthropic(Says(calls=((f"{PREFIX}echo", {"word": "slow"}),)), DONE) as fake:
+        result = Parity(tmp_path, fake, timeout=2.0).ask(tools=(echo([], seconds=3.0),))
+    assert result.data == {"text": "Done."}
+
+
+def test_what_no_tool_may_raise_ends_the_run(tmp_path: Path) -> None:
+    async def breaks(_: Word) -> str:
+        raise EvaluatorError("the evaluation is gone")
+
+    tool = Tool(name="echo", description="Breaks.", arguments=Word, run=breaks)
+    with FakeAnthropic(Says(calls=((f"{PREFIX}echo", {"word": "x"}),)), DONE) as fake:
+        with pytest.raises(EvaluatorError, match="the evaluation is gone"):
+            Parity(tmp_path, fake).ask(tools=(tool,))
+
+
+def test_a_model_that_only_calls_tools_is_stopped(tmp_path: Path) -> None:
+    with FakeAnthropic(Says(calls=((f"{PREFIX}nosuch", {}),))) as fake:
+        error = Parity(tmp_path, fake, max_turns=3).ask().error
+    assert error is not None
+    assert (error.kind, len(fake.asked)) == ("max_turns", 3)
+
+
+def test_settings_reach_the_provider(tmp_path: Path) -> None:
+    with FakeAnthropic(DONE) as fake:
+        Parity(tmp_path, fake, effort="low", model="claude-opus-4-5", max_output_tokens=700).ask()
+    body = fake.asked[0].body
+    assert (body["model"], body["max_tokens"]) == ("claude-opus-4-5", 700)
+    assert body["output_config"]["effort"] == "low"
+
+
+def test_a_turn_that_is_cancelled_leaves_no_process(tmp_path: Path) -> None:
+    async def work(parity: Parity, fake: FakeAnthropic) -> tuple[float, set[int]]:
+        before = descendants(os.getpid())
+        task = asyncio.create_task(parity.backend().ask(parity.request()))
+        while not fake.asked:
+            await asyncio.sleep(0.05)
+        started = descendants(os.getpid()) - before
+        start = time.monotonic()
+        task.cancel()
+        await asyncio.wait([task])
+        return time.monotonic() - start, started
+
+    with FakeAnthropic(Says(hang=60)) as fake:
+        seconds, started = asyncio.run(work(Parity(tmp_path, fake), fake))
+    assert started
+    assert seconds < 2.0
+    assert gone(started)
+    assert not list((tmp_path / "home" / ".leanlab" / "claude").glob("*.pid"))

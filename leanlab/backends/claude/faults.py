@@ -24,6 +24,8 @@ _STATUSES: dict[int, FailureKind] = {
 }  # fmt: skip
 _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("No conversation found", "session_lost"),
+    ("the fence cannot be put up", "config"),
+    ("Sandbox required but unavailable", "config"),
     ("Not logged in", "auth"),
     ("Invalid API key", "auth"),
     ("OAuth token", "auth"),

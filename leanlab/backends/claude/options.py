@@ -94,7 +94,7 @@ def sandbox() -> Any:
     There is no shell; it is there in case some version of Claude brings one back. It fails
     rather than go without, and hides the key.
     """
-    if not (shutil.which("bwrap") and shutil.which("socat")):
+    if not (found("bwrap") and found("socat")):
         return None
     return {
         "enabled": True,
@@ -102,6 +102,10 @@ def sandbox() -> Any:
         "allowUnsandboxedCommands": False,
         "credentials": {"envVars": [{"name": "ANTHROPIC_API_KEY", "mode": "deny"}]},
     }
+
+
+def found(program: str) -> bool:
+    return shutil.which(program) is not None
 
 
 def _rule(path: Path) -> str:

@@ -73,7 +73,7 @@ class Turn:
             error = _out_of_time()
         except ClaudeSDKError as fault:
             text = f"{fault} {self._words}"
-            error = failure(by_words(text) or _fence_fault(text) or "crash", text)
+            error = failure(by_words(text) or "crash", text)
         finally:
             if self._end is None:
                 self._launcher.kill()
@@ -264,10 +264,6 @@ class Turn:
 
 def _out_of_time() -> Failure:
     return failure("budget", "the time of the run is used up")
-
-
-def _fence_fault(text: str) -> Any:
-    return "config" if "the fence cannot be put up" in text else None
 
 
 def _counts(usage: dict[str, Any]) -> dict[str, int]:
