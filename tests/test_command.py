@@ -6,6 +6,7 @@ import asyncio
 import json
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from leanlab import events, run
 from leanlab.backends import Result
 from leanlab.backends.command import CommandBackend
 from leanlab.config import RoleChoice
-from leanlab.errors import ConfigError
+from leanlab.errors import BackendUnavailable, ConfigError
 from leanlab.lab import Lab, open_lab
 from leanlab.ledger import Ledger
-from leanlab.records import Trial
+from leanlab.records import RoleTurn, Trial
 from leanlab.spending import Allowance
 from leanlab.testing import BackendContract
 
@@ -240,8 +241,14 @@ import subprocess
 child = subprocess.Popen(["sleep", "60"])
 say("result", data={"text": str(child.pid)})
 """
+    start = time.monotonic()
     result = Agent(tmp_path / "agent", body).ask(lab, tmp_path, "critic")
     assert gone({int(result.data["text"])})
+    silent = body.partition("say(")[0] + "sys.exit(3)"
+    error = Agent(tmp_path / "agent", silent).ask(lab, tmp_path, "critic").error
+    assert error is not None
+    assert "ended with status 3" in error.message
+    assert time.monotonic() - start < 30, "a child that holds the pipes is not waited for"
 
 
 def test_what_is_missing_is_said_at_once(lab: Path) -> None:
@@ -252,3 +259,20 @@ def test_what_is_missing_is_said_at_once(lab: Path) -> None:
         with pytest.raises(ConfigError, match=says):
             run(lab, trials=1, backend=f"command:{command}")
     assert not (lab / "results.jsonl").exists()
+
+
+def test_without_a_fence_it_is_refused_or_the_records_say_so(
+    make_lab: MakeLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leanlab.sandbox.fence.missing", lambda: "there is no Landlock")
+    lab = make_lab(critic_every=1, objective={"metric": "accuracy"})
+    command = f"command:{Agent(tmp_path / 'agent', WORKS).command}"
+    with pytest.raises(BackendUnavailable, match="no Landlock.*--allow-unfenced"):
+        run(lab, trials=1, backend=command)
+    assert not (lab / "results.jsonl").exists()
+    seen: list[events.AnyEvent] = []
+    run(lab, trials=1, backend=command, allow_unfenced=True, on_event=seen.append)
+    records = list(Ledger(lab / "results.jsonl").read())
+    assert [r.unfenced for r in records if isinstance(r, Trial | RoleTurn)] == [True, True]
+    (started,) = [event for event in seen if isinstance(event, events.RunStarted)]
+    assert "with no fence around it" in started.backend

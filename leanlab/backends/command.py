@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _MAX_LINE = 16 << 20
 _LAST_WORDS = 2000
+_LAST_WORD = 1.0
+"""Seconds for what is still in the pipes when the command has ended."""
 _RETRYABLE = ("rate_limit", "overloaded", "server", "network", "timeout")
 
 
@@ -165,26 +167,44 @@ class _Turn:
         self._usd: float | None = None
         self._tokens: int | None = None
         self._end: Line | None = None
+        self._complaint = b""
 
     async def follow(self, process: asyncio.subprocess.Process, asked: bytes) -> Result:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        last_words = asyncio.create_task(_tail(process.stderr))
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(asked)
+            await process.stdin.drain()
+        process.stdin.close()
+        exited = asyncio.create_task(_exit(process))
+        reading = asyncio.create_task(self._read(process.stdout))
+        complaining = asyncio.create_task(self._listen(process.stderr))
+        tasks = (exited, reading, complaining)
         try:
-            with contextlib.suppress(ConnectionError):
-                process.stdin.write(asked)
-                await process.stdin.drain()
-            process.stdin.close()
-            try:
-                async for raw in process.stdout:
-                    self._take(raw)
-            except ValueError:
-                return self.failed("no_output", "the command wrote a line without end")
-            code = await process.wait()
-            return self._result(code, await last_words)
+            await asyncio.wait({exited, reading}, return_when=asyncio.FIRST_COMPLETED)
+            if self._end is None:
+                # Something that it started may hold the pipes open, and outlive it.
+                await asyncio.wait(tasks, timeout=_LAST_WORD)
+            return self._result(process.returncode)
         finally:
-            last_words.cancel()
+            for task in tasks:
+                task.cancel()
+
+    async def _read(self, output: asyncio.StreamReader) -> None:
+        """Take lines up to the one that ends the turn."""
+        try:
+            async for raw in output:
+                self._take(raw)
+                if self._end is not None:
+                    return
+        except ValueError:
+            text = "the command wrote a line without end"
+            self._end = Line(event="failure", kind="no_output", message=text)
+
+    async def _listen(self, errors: asyncio.StreamReader) -> None:
+        while chunk := await errors.read(1 << 16):
+            self._complaint = (self._complaint + chunk)[-_LAST_WORDS:]
 
     def failed(self, kind: FailureKind, message: str, retry_after: float | None = None) -> Result:
         failure = Failure(
@@ -216,13 +236,14 @@ class _Turn:
             self._words.append(line.text or text)
             emit(events.Said(role=role, trial=trial, text=line.text or text))
 
-    def _result(self, code: int, last_words: str) -> Result:
+    def _result(self, code: int | None) -> Result:
         end = self._end
         if end is not None and end.event == "failure":
             return self.failed(end.kind, end.message or "it says no more", end.retry_after)
         if end is None and code != 0:
-            words = f": {last_words}" if last_words else ""
-            return self.failed("crash", f"the command ended with status {code}{words}")
+            words = clipped(self._complaint.decode("utf-8", "replace")).strip()
+            ended = "did not end" if code is None else f"ended with status {code}"
+            return self.failed("crash", f"the command {ended}{words and f': {words}'}")
         end = end or Line(event="result")
         return Result(
             data=end.data,
@@ -242,16 +263,15 @@ def _paths(named: Sequence[str]) -> list[Path]:
     return [Path(path).expanduser().absolute() for path in named]
 
 
-async def _tail(stream: asyncio.StreamReader) -> str:
-    kept = b""
-    while chunk := await stream.read(1 << 16):
-        kept = (kept + chunk)[-_LAST_WORDS:]
-    return clipped(kept.decode("utf-8", "replace")).strip()
+async def _exit(process: asyncio.subprocess.Process) -> None:
+    """Wait for the process alone: wait() would wait for its pipes too, whoever holds them."""
+    while process.returncode is None:
+        await asyncio.sleep(0.02)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill the command, if it lives, and all that it started in its session."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
     process._transport.close()  # type: ignore[attr-defined]
+    await process.wait()
