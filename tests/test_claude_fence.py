@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import msgspec
 import pytest
 
 from leanlab import run
+from leanlab.backends import Result
 from leanlab.backends.claude import ClaudeBackend, launch
 from leanlab.backends.claude.guard import PREFIX, Guard
 from leanlab.backends.claude.login import KEY, Login
@@ -29,6 +32,7 @@ from .test_claude_turns import DONE, Parity, answers
 from .test_leaks import INJECTION
 from .test_openai import RIGHT, WRONG, records
 
+ROOT = Path(__file__).parents[1]
 VAL = "data/val.txt"
 
 
@@ -116,10 +120,13 @@ class Hands(Parity):
     def play(self, fake: FakeAnthropic, *calls: tuple[str, dict[str, Any]]) -> list[str]:
         fake.steps = [Says(calls=calls), DONE]
         fake.asked.clear()
+        self.turn()
+        return fake.asked[-1].tool_answers
+
+    def turn(self) -> Result:
         cwd = self.request("worker").cwd
         tools = (read_tool(cwd), search_tool(cwd), write_tool(cwd), edit_tool(cwd))
-        self.ask("worker", tools=tools)
-        return fake.asked[-1].tool_answers
+        return self.ask("worker", tools=tools)
 
 
 def test_a_hook_that_fails_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,3 +278,43 @@ def test_a_key_that_lab_json_names_must_be_there() -> None:
     lab = open_lab(SHIPPED_LABS / "parity")
     with pytest.raises(ConfigError, match="MY_KEY is not set"):
         ClaudeBackend.of(lab, RoleChoice(key="MY_KEY"), allow_unfenced=False)
+
+
+AS_A_USER = """
+import sys, types
+from pathlib import Path
+from tests.test_claude_fence import Hands
+hands = Hands(Path(sys.argv[1]), types.SimpleNamespace(url=sys.argv[2]))
+print(hands.turn())
+"""
+
+
+def test_an_ordinary_user_is_fenced_alike(tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("the other tests ran as an ordinary user")
+    python = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    for path in [tmp_path, *tmp_path.parents[:2]]:
+        path.chmod(path.stat().st_mode | 0o055)
+    os.chown(tmp_path, 65534, 65534)
+    environment = {"PYTHONPATH": f"{ROOT}:{packages}", "HOME": "/nonexistent", KEY: "sk-secret"}
+    hunting = hunts(SHIPPED_LABS / "parity")[:4]
+    write = ("Write", {"file_path": "experiments/a.py", "content": RIGHT})
+    with FakeAnthropic(Says(calls=(*hunting, write)), DONE) as fake:
+        try:
+            done = subprocess.run(
+                [python, "-c", AS_A_USER, str(tmp_path), fake.url],
+                env=environment | {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
+                user=65534, group=65534, extra_groups=[], cwd="/", capture_output=True, text=True,
+            )  # fmt: skip
+        except (FileNotFoundError, PermissionError):
+            pytest.skip(f"an ordinary user cannot run {python}")
+    if "No module named" in done.stderr:
+        pytest.skip("an ordinary user cannot read leanlab here")
+    assert "error=None" in done.stdout, done.stderr
+    assert (tmp_path / "workspace" / "experiments" / "a.py").read_text() == RIGHT
+    assert len(fake.asked[1].tool_answers) == 5
+    val = (SHIPPED_LABS / "parity" / VAL).read_text().splitlines()[0]
+    everything = str([asked.body for asked in fake.asked])
+    assert "sk-secret" not in everything
+    assert val not in everything

@@ -12,14 +12,16 @@ from leanlab.backends import Result
 from leanlab.backends.claude import login
 from leanlab.backends.claude.accounts import Account, Accounts, ListPrices
 from leanlab.backends.claude.faults import failure
+from leanlab.backends.claude.launch import PRIVATE, Launcher, fenced, program
 from leanlab.errors import BackendUnavailable, ConfigError
 from leanlab.sandbox import fence
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from claude_agent_sdk import ClaudeAgentOptions
 
     from leanlab.backends import Request
-    from leanlab.backends.claude.launch import Launcher
     from leanlab.backends.claude.login import Login
     from leanlab.backends.claude.turn import Turn
     from leanlab.config import RoleChoice
@@ -41,6 +43,7 @@ class ClaudeBackend:
         self._settings = settings
         self._login = entry
         self._folder = lab.state / "claude"
+        self._commands: dict[bool, list[str]] = {}
         self._prices = ListPrices(settings.prices)
         self._accounts = Accounts(lab.state / "sessions")
 
@@ -67,7 +70,6 @@ class ClaudeBackend:
         return cls(lab, settings, found or anyhow, unfenced=bool(missing))
 
     async def ask(self, request: Request) -> Result:
-        from leanlab.backends.claude.launch import Launcher
         from leanlab.backends.claude.turn import Turn
 
         account = self._accounts.load(request.session) if request.session else Account()
@@ -82,8 +84,9 @@ class ClaudeBackend:
         turn = Turn(request, launcher, self._prices, self._settings.timeout)
         try:
             options = self._options(request, turn, launcher)
-            options.resume, options.session_id = request.session or None, None
-            if not request.session:
+            if request.session:
+                options.resume = session
+            else:
                 options.session_id = session
             result = await turn.run(options, prompt)
         finally:
@@ -91,10 +94,9 @@ class ClaudeBackend:
         return self._charged(result, session, account, turn.total_usd)
 
     def _options(self, request: Request, turn: Turn, launcher: Launcher) -> ClaudeAgentOptions:
-        from leanlab.backends.claude import launch
         from leanlab.backends.claude.options import build, limits, sandbox
 
-        claude = launch.program()
+        claude = program()
         if claude is None:
             raise ConfigError(
                 "backend claude: this claude-agent-sdk came without its program, as it does for "
@@ -102,7 +104,7 @@ class ClaudeBackend:
             )
         private = self._folder / "tmp"
         private.mkdir(parents=True, exist_ok=True, mode=0o700)
-        hidden = [self._lab.folder, self._lab.home, *launch.PRIVATE]
+        hidden = [self._lab.folder, self._lab.home, *PRIVATE]
         hidden += [self._login.folder] if self._login.folder else []
         options = build(
             request,
@@ -112,16 +114,8 @@ class ClaudeBackend:
             hidden=hidden,
             fault=turn.break_off,
         )
-        writing = any(tool.name == "write" for tool in request.tools)
-        if self.unfenced:
-            options.sandbox = sandbox()
-            launcher.write([str(claude)])
-        else:
-            launcher.write(
-                launch.fenced(
-                    claude, self._lab, request.cwd, self._folder, self._login, writing=writing
-                )
-            )
+        launcher.write(self._command(claude, request))
+        options.sandbox = sandbox() if self.unfenced else None
         options.cli_path = launcher.path
         folder = login.own_folder() if self._login.folder else login.isolated(self._folder)
         own = {"TMPDIR": str(private), "CLAUDE_CODE_TMPDIR": str(private)}
@@ -129,6 +123,17 @@ class ClaudeBackend:
             own | folder | limits(request, self._settings) | self._login.environment
         )
         return options
+
+    def _command(self, claude: Path, request: Request) -> list[str]:
+        """What starts Claude for a role: with the fence, which is the same in every turn."""
+        writing = any(tool.name == "write" for tool in request.tools)
+        if self.unfenced:
+            return [str(claude)]
+        if writing not in self._commands:
+            self._commands[writing] = fenced(
+                claude, self._lab, request.cwd, self._folder, self._login, writing=writing
+            )
+        return self._commands[writing]
 
     def _charged(
         self, result: Result, session: str, account: Account, total_usd: float | None
