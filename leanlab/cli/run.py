@@ -43,7 +43,8 @@ def run(
     backend: Annotated[
         str,
         option(
-            "--backend", help="What answers: auto, offline, openai, command:COMMAND, scripted:FILE."
+            "--backend",
+            help="What answers: auto, offline, claude, openai, command:COMMAND, scripted:FILE.",
         ),
     ] = "auto",
     model: Annotated[
