@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -314,3 +315,25 @@ def test_a_turn_takes_hardly_more_than_the_sdk(tmp_path: Path) -> None:
     with FakeAnthropic(DONE) as fake:
         with_us, without = asyncio.run(work(Parity(tmp_path, fake), fake.url))
     assert min(with_us) - min(without) <= 0.010, (with_us, without)
+
+
+def test_a_process_that_was_killed_goes_on_in_a_new_one(tmp_path: Path) -> None:
+    def killed(_: Heard) -> Says:
+        for note in (tmp_path / "home" / ".leanlab" / "claude").glob("*.pid"):
+            os.kill(int(note.read_text()), signal.SIGKILL)
+        return Says(hang=1)
+
+    steps = (Says(calls=((f"{PREFIX}echo", {"word": "a"}),)), killed, DONE)
+    with FakeAnthropic(*steps) as fake:
+        parity, heard = Parity(tmp_path, fake), list[str]()
+        first = parity.ask(tools=(echo(heard),))
+        second = parity.ask(tools=(echo(heard),), session=first.session)
+    assert first.error is not None
+    assert (first.error.kind, first.error.retryable) == ("crash", True)
+    assert "SIGKILL" in first.error.message
+    assert (second.data, heard) == ({"text": "Done."}, ["a"])
+    assert first.tokens == second.tokens == 1300
+    spent = [event.cost_usd or 0.0 for event in parity.seen if isinstance(event, events.Used)]
+    assert len(spent) == 2
+    assert all(spent), "what a killed process used is known"
+    assert second.cost_usd == pytest.approx(spent[1]), "and is not charged again"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from leanlab.backends import Failure
 from leanlab.memory import clipped
 
 if TYPE_CHECKING:
-    from claude_agent_sdk import ResultMessage
+    from claude_agent_sdk import ClaudeSDKError, ResultMessage
 
     from leanlab.backends import FailureKind
 
@@ -25,6 +26,7 @@ _STATUSES: dict[int, FailureKind] = {
 _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("No conversation found", "session_lost"),
     ("the fence cannot be put up", "config"),
+    ("cannot be started behind the fence", "config"),
     ("Sandbox required but unavailable", "config"),
     ("Not logged in", "auth"),
     ("Invalid API key", "auth"),
@@ -36,6 +38,7 @@ _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("violate our Usage Policy", "refusal"),
 )
 """Of messages that come with no status, or with one that says less."""
+_NO_HELP = "\nError output: Check stderr output for details"
 
 
 def failure(kind: FailureKind, message: str, retry_after: float | None = None) -> Failure:
@@ -53,7 +56,18 @@ def failure_of(end: ResultMessage) -> Failure | None:
     return failure(_kind(end, text), text)
 
 
-def by_words(text: str) -> FailureKind | None:
+def fault_of(fault: ClaudeSDKError, words: str) -> Failure:
+    """Say why Claude's process is gone; words are the last that it wrote to standard error."""
+    code = getattr(fault, "exit_code", None)
+    if code is not None and code < 0:
+        # From outside, as by a kernel short of memory: the conversation goes on in a new process.
+        message = f"Claude was ended by {signal.Signals(-code).name}. {words}"
+        return Failure(kind="crash", message=clipped(message).strip(), retryable=True)
+    text = f"{fault} {words}".replace(_NO_HELP, "")
+    return failure(_by_words(text) or "crash", text)
+
+
+def _by_words(text: str) -> FailureKind | None:
     return next((kind for words, kind in _WORDS if words in text), None)
 
 
@@ -62,7 +76,7 @@ def _kind(end: ResultMessage, text: str) -> FailureKind:
         return _SUBTYPES[end.subtype]
     if end.terminal_reason == "prompt_too_long":
         return "context"
-    if found := by_words(text):
+    if found := _by_words(text):
         return found
     status = end.api_error_status
     if status is None:

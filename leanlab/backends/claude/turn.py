@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,8 +12,9 @@ import msgspec
 from leanlab import events
 from leanlab.backends import Failure, Result
 from leanlab.backends.claude.accounts import TOKENS
-from leanlab.backends.claude.faults import by_words, failure, failure_of, of_status
+from leanlab.backends.claude.faults import failure, failure_of, fault_of, of_status
 from leanlab.backends.claude.guard import ANSWER, PREFIX
+from leanlab.backends.speech import Speech
 from leanlab.memory import clipped
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from leanlab.backends.claude.accounts import ListPrices
     from leanlab.backends.claude.launch import Launcher
 
+# What goes wrong in the SDK comes back as an exception; it would be printed besides.
+logging.getLogger("claude_agent_sdk").addHandler(logging.NullHandler())
 _SHOWN = 500
-_LONG = 200
 _LAST_WORDS = 2000
 _LONGEST_OWN_PAUSE = 2.0
 _LAST_SECONDS = 3.0
@@ -45,7 +48,7 @@ class Turn:
         self._broken: Exception | None = None
         self._heard = 0.0
         self._calls: dict[str, str] = {}
-        self._unsaid = ""
+        self._speech = Speech(request)
         self._words = ""
         self._model = ""
         self._answer: dict[str, int] = {}
@@ -72,8 +75,7 @@ class Turn:
         except TimeoutError:
             error = _out_of_time()
         except ClaudeSDKError as fault:
-            text = f"{fault} {self._words}"
-            error = failure(by_words(text) or "crash", text)
+            error = fault_of(fault, self._words)
         finally:
             if self._end is None:
                 self._launcher.kill()
@@ -161,11 +163,11 @@ class Turn:
             self._model = event["message"].get("model", "")
             self._answer = _counts(event["message"].get("usage") or {})
         elif kind == "content_block_delta" and event["delta"].get("type") == "text_delta":
-            self._say(event["delta"]["text"])
+            self._speech.say(event["delta"]["text"])
         elif kind == "message_delta":
             self._answer |= _counts(event.get("usage") or {})
         elif kind == "message_stop":
-            self._flush()
+            self._speech.flush()
             self._use(self._answer)
             self._answer = {}
 
@@ -229,17 +231,6 @@ class Turn:
         self._request.emit(events.Retrying(role=self._role, trial=self._trial, reason=reason))
         if status is not None and seconds > _LONGEST_OWN_PAUSE:
             self._stop_for(failure(of_status(status), reason, seconds))
-
-    def _say(self, text: str) -> None:
-        """Show what Claude writes, in lines rather than in words."""
-        self._unsaid += text
-        if "\n" in text or len(self._unsaid) > _LONG:
-            self._flush()
-
-    def _flush(self) -> None:
-        text, self._unsaid = self._unsaid, ""
-        if text:
-            self._request.emit(events.Said(role=self._role, trial=self._trial, text=text))
 
     def _note_error(self, line: str) -> None:
         self._words = f"{self._words}\n{line}"[-_LAST_WORDS:].strip()
