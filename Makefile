@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench attack chaos fuzz clean
+.PHONY: demo test lint docs bench synth-bench attack chaos fuzz trajectory clean
 
 # From a fresh clone to a found rule: no key, no model, no network but for the installation.
 demo: $(VENV)/.installed
@@ -39,7 +39,14 @@ docs: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks
 
-# Plays every attack against labs/parity, at tiers A and B, and writes the table of docs/trust.md.
+# Rules found for published targets, for fresh ones, and none for labels of chance; about an hour.
+synth-bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks.synthesis published --seeds 42,43,44 --baselines
+	$(BIN)/python -m tests.benchmarks.synthesis fresh --seeds 1,2,3 --baselines
+	$(BIN)/python -m tests.benchmarks.synthesis random --seeds 0-99
+
+# Plays every attack against labs/parity, at every tier, and against an open lab; writes the table
+# of docs/trust.md. A few minutes.
 attack: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_attacks.py
 
@@ -47,9 +54,14 @@ attack: $(VENV)/.installed-dev
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --rounds 1000
 
-# Fifty times the examples of the test run, other ones every time.
+# Fifty times the examples of the test run, other ones every time; about ten minutes.
 fuzz: $(VENV)/.installed-dev
 	LEANLAB_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
+
+# Gives both solvers of trajectories 2,500 random tasks, then prints the table of docs/trajectory.md.
+trajectory: $(VENV)/.installed-dev
+	LEANLAB_TRAJECTORY_TASKS=2500 $(BIN)/python -m pytest tests/trajectory/test_solvers.py
+	$(BIN)/python -m tests.benchmarks.trajectory
 
 clean:
 	rm -rf $(VENV) build dist

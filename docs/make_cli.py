@@ -40,7 +40,7 @@ STATUSES = """\
 | status | meaning |
 |---|---|
 | 0 | done |
-| 1 | a check failed (`check`), or your experiment has no score (`try`) |
+| 1 | a check failed (`check`), your experiment has no score (`try`), or a point failed (`sweep`) |
 | 2 | an expected error: one line on standard error says what happened, where, and what to do |
 | 3 | a budget ended the run |
 | 130 | interrupted; the trial on its way is in the ledger, as abandoned |

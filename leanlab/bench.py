@@ -117,7 +117,7 @@ async def open_bench(
     with RunLock(lab):
         if await prepare(lab, agreed=agreed_to_prepare):
             emit(events.Notice(text=f"prepared {lab.folder}: {lab.config.prepare_cmd}"))
-        async with Evaluator(lab, allow_unsandboxed=allow_unsandboxed) as evaluator:
+        async with Evaluator(lab, allow_unsandboxed=allow_unsandboxed, emit=emit) as evaluator:
             _require(evaluator, required_tier)
             if evaluator.seal_made:
                 emit(events.Notice(text=f"sealed the frozen files in {lab.seal_file}"))

@@ -10,10 +10,13 @@ from leanlab.backends import choosing, recording
 from leanlab.config import RoleChoice
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from leanlab.backends import Backend
     from leanlab.backends.choosing import Choice
     from leanlab.events import Role
     from leanlab.lab import Lab
+    from leanlab.policy import Policy
     from leanlab.running import Options
 
 ROLES: tuple[Role, ...] = ("worker", "critic", "director")
@@ -46,6 +49,13 @@ def _made(lab: Lab, options: Options) -> tuple[dict[Role, Backend], str]:
     }
     words = dict.fromkeys(choice.words(made[choice]) for choice in chosen.values())
     return {role: made[choice] for role, choice in chosen.items()}, ", ".join(words)
+
+
+def researcher_of(lab: Lab, chosen: Policy, roles: Mapping[Role, Backend]) -> Backend | None:
+    """The offline researcher beside the run's own backend, where the policy asks it first."""
+    if not chosen.offline_first or roles["worker"].name == "offline":
+        return None
+    return choosing.make(choosing.choose("offline"), lab)
 
 
 def choices_of(lab: Lab, options: Options) -> dict[Role, Choice]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from leanlab import flat, policy
+from leanlab.attacks.promises import KEPT, REMEDY, measured
 from leanlab.backends import choosing
 from leanlab.errors import ConfinementUnavailable, LabError, LeanlabError
 from leanlab.evaluator import Evaluator
@@ -18,6 +19,7 @@ from leanlab.memory import Memory
 from leanlab.policy import Move
 from leanlab.prompts import Prompts
 from leanlab.seal import Hasher, read_seal, verify
+from leanlab.workspace import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +38,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(where: str, sets: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Yield findings as they are made. Nothing is written."""
+    """Yield findings as they are made. Nothing is written to the lab."""
+    sweep()
     try:
         lab = open_lab(where, sets)
     except LeanlabError as error:
@@ -61,9 +64,9 @@ def _files(lab: Lab) -> tuple[Mark, str]:
 def _kind(lab: Lab) -> tuple[Mark, str]:
     if not lab.is_native:
         return "⚠", (
-            "open: evaluation.py has no evaluate(), so it imports experiments itself. They share a "
-            "process with labels and metric: they can read the lab's hidden files and forge the "
-            "score. Confinement keeps them from the rest of the machine alone"
+            "open: evaluation.py has no evaluate(), so it imports experiments itself, next to "
+            f"labels and metric. As measured, it cannot promise {measured()}. {KEPT}. To promise "
+            f"both, {REMEDY}. To measure this lab: leanlab check {lab.named} --attack"
         )
     if not lab.validates_natively:
         raise LabError(f"{lab.folder} needs validate(source, lab), and no validate_cmd of its own")

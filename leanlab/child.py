@@ -67,8 +67,13 @@ class Child:
         )  # fmt: skip
         self._drain = asyncio.create_task(self._keep_words())
 
-    async def ask(self, message: msgspec.Struct, seconds: float | None = None) -> bytes:
-        """Send one line and return the answer's line.
+    async def ask(
+        self,
+        message: msgspec.Struct,
+        seconds: float | None = None,
+        is_interim: Callable[[bytes], bool] = lambda _: False,
+    ) -> bytes:
+        """Send one line and return the answer's line, the first that is_interim is false for.
 
         Raises TimeoutError after so many seconds, ChildDied when the process ends first.
         """
@@ -80,6 +85,8 @@ class Child:
             async with asyncio.timeout(seconds):
                 process.stdin.write(msgspec.json.encode(message, enc_hook=str) + b"\n")
                 line = await process.stdout.readline()
+                while line.endswith(b"\n") and is_interim(line):
+                    line = await process.stdout.readline()
                 if line.endswith(b"\n"):
                     return line
                 code = await process.wait()

@@ -166,6 +166,8 @@ class _Status:
             self._until = self._since + event.seconds
         elif isinstance(event, events.Evaluating):
             self._begin(f"evaluating {event.file}")
+        elif isinstance(event, events.Progressed):
+            self._doing = printable(f"evaluating {event.file}: {_far(event)}")
         elif isinstance(event, events.Recorded):
             self._left = max(0, self._left - 1)
             self._best = event.record if event.is_best else self._best
@@ -229,6 +231,10 @@ def _opening(event: events.RunStarted) -> list[str]:
     elif event.earlier_trials:
         lines.append(f"going on after {counted(event.earlier_trials, 'trial')}; none has a score")
     return lines
+
+
+def _far(event: events.Progressed) -> str:
+    return f"{event.fraction:.0%} {event.text}".strip()
 
 
 def counted(count: int, noun: str) -> str:

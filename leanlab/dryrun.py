@@ -56,6 +56,8 @@ def _plan(lab: Lab, options: Options, chosen: Policy, history: History) -> Itera
     yield f"critic     {_cadence(config.critic_every)}, if it scored"
     yield f"director   {_cadence(config.director_every)}"
     choices = choices_of(lab, options)
+    if chosen.offline_first and choices["worker"].name != "offline":
+        yield "first      offline, until it has nothing more to propose"
     for role, choice in choices.items():
         yield f"backend    {role}: {choice.name} ({choice.why})"
     names = {choice.name.partition(":")[0] for choice in choices.values()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -117,6 +118,15 @@ class Evaluating(Event, frozen=True, kw_only=True, tag="evaluating"):
     file: str
 
 
+class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
+    """A job that the evaluation runs says how far it is; at most two a second."""
+
+    file: str
+    fraction: float
+    text: str
+    """Its own words, printable and short; empty on hidden inputs."""
+
+
 class SentBack(Event, frozen=True, kw_only=True, tag="sent_back"):
     """The experiment had no score; the message went back to the Worker."""
 
@@ -166,7 +176,8 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
 
 AnyEvent = (
     RunStarted | TrialStarted | TurnStarted | Said | ToolCalled | ToolAnswered | Used | Retrying
-    | PackageRequested | Evaluating | SentBack | Recorded | Noted | Paused | Notice | RunEnded
+    | PackageRequested | Evaluating | Progressed | SentBack | Recorded | Noted | Paused | Notice
+    | RunEnded
 )  # fmt: skip
 
 Sink = Callable[[AnyEvent], None]
@@ -177,14 +188,34 @@ def ignore(_event: AnyEvent) -> None:
 
 
 def to_file(path: Path) -> Sink:
-    """A sink that appends to a file, one line an event."""
+    """A sink that appends to a file, one line an event, never to a line that was torn."""
     encoder = msgspec.json.Encoder()
 
     def write(event: AnyEvent) -> None:
-        with path.open("ab") as file:
-            file.write(encoder.encode(event) + b"\n")
+        with path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            whole = size == 0 or os.pread(file.fileno(), 1, size - 1) == b"\n"
+            file.write((b"" if whole else b"\n") + encoder.encode(event) + b"\n")
 
     return write
+
+
+def from_file(path: Path) -> Iterator[AnyEvent]:
+    """Yield what a sink wrote, from the first; nothing where there is no file.
+
+    A torn line, as a full disk or a kill leaves one, is skipped.
+    """
+    decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            try:
+                yield decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
 
 
 def to_all(*sinks: Sink) -> Sink:

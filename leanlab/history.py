@@ -44,6 +44,8 @@ class History:
         self.failures: deque[Trial] = deque(maxlen=config.memory.failures)
         self.last: Trial | None = None
         self.statuses: dict[str, int] = {}
+        self.proposers: dict[str, set[str]] = {}
+        """The backends that have proposed, by policy."""
         self.duplicates = 0
         """Experiments that equal an earlier one byte for byte."""
         self.cost_usd = 0.0
@@ -90,6 +92,7 @@ class History:
         self.trials += 1
         self.last = record
         self.statuses[record.status] = self.statuses.get(record.status, 0) + 1
+        self.proposers.setdefault(record.policy, set()).add(record.backend)
         self._note_duplicate(record)
         if record.status != "scored":
             self.failures.append(record)

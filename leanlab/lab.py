@@ -238,6 +238,8 @@ def _param(lab: Lab, key: str, text: str) -> Any:
         near = difflib.get_close_matches(key, params, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(params) or 'none'}."
         raise ConfigError(f"--set {key}={text}: {lab.folder.name} has no such parameter. {hint}")
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ConfigError(f"--set {key}={text!r}: that is no text in UTF-8. Write it in UTF-8.")
     wanted = type(params[key])
     if wanted is str or params[key] is None:
         return text

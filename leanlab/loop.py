@@ -34,6 +34,10 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Abstained(Exception):
+    """Nothing was proposed, for the reason that the message gives; no trial was used up."""
+
+
 class Loop:
     """Runs trials. The only writer of the ledger; everything it needs is handed to it."""
 
@@ -59,8 +63,7 @@ class Loop:
         for left in range(trials, 0, -1):
             if end := self._over():
                 return end
-            await self._trial(self._history.last_number + 1, left)
-            if end := self._over():
+            if end := await self._trial(self._history.last_number + 1, left) or self._over():
                 return end
             await self._advise()
         return self._over() or End(kind="done", text=f"{trials} trials done")
@@ -79,10 +82,25 @@ class Loop:
     def _stop_file(self) -> Path:
         return self._lab.state / "stop"
 
-    async def _trial(self, number: int, left: int) -> None:
+    async def _trial(self, number: int, left: int) -> End | None:
+        """Run and record a trial; return the run's end where nobody has anything to propose."""
         self._spending.begin()
         self._bench.refresh()
         move = self._policy.ask(self._history)
+        try:
+            await self._run_trial(number, left, move)
+        except Abstained as reason:
+            self._policy.abstained()
+            following = self._policy.ask(self._history)
+            asked, next_asked = (self._roles.backend("worker", m) for m in (move, following))
+            text = f"the researcher has nothing more to propose: {reason}"
+            if next_asked is asked:
+                return End(kind="done", text=text)
+            self._emit(events.Notice(text=f"{text} From now on {next_asked.name} is asked."))
+            return await self._trial(number, left)
+        return None
+
+    async def _run_trial(self, number: int, left: int, move: Move) -> None:
         memory = recall(self._lab, self._history, move)
         self._emit(events.TrialStarted(trial=number, left=left))
         draft = self._draft(number, move)
@@ -94,7 +112,7 @@ class Loop:
         self._record(self._trial_record(draft, taken, outcome))
 
     def _draft(self, number: int, move: Move) -> Pending:
-        backend = self._roles.backends["worker"]
+        backend = self._roles.backend("worker", move)
         return Pending(
             trial=number,
             backend=backend.name,
@@ -108,8 +126,13 @@ class Loop:
     async def _attempt(
         self, draft: Pending, move: Move, memory: Memory
     ) -> tuple[Pending, Taken | None, Outcome]:
-        """Propose and evaluate; send failures back to the same session, a few times at most."""
+        """Propose and evaluate; send failures back to the same session, a few times at most.
+
+        Raises Abstained where there is nothing to propose.
+        """
         turn = await self._roles.propose(draft.trial, move, memory)
+        if turn.failure is not None and turn.failure.kind == "abstained":
+            raise Abstained(turn.failure.message)
         draft = _after(draft, turn)
         taken, outcome = await self._assess(draft, turn, None)
         message = outcome
@@ -177,7 +200,7 @@ class Loop:
             reason = turn.failure.message.partition("\n")[0]
             self._emit(events.Notice(text=f"the {role} gave no note: {reason}"))
             return
-        backend = self._roles.backends[role]
+        backend = self._roles.backend(role, move)
         usd, tokens = self._spending.due()
         record = RoleTurn(
             run=self._bench.run,

@@ -88,9 +88,11 @@ class Roles:
         seed: int,
         emit: Sink,
         toolkit: Toolkit,
+        researcher: Backend | None = None,
         sleep: Callable[[float], asyncio.Future[None]] = asyncio.sleep,  # type: ignore[assignment]
     ) -> None:
-        self.backends = backends
+        self._backends = backends
+        self._researcher = researcher
         self._lab = lab
         self._workspace = workspace
         self._prompts = prompts
@@ -101,11 +103,16 @@ class Roles:
         self._by_code = lab.config.propose == "code"
         self._sleep = sleep
 
+    def backend(self, role: Role, move: Move) -> Backend:
+        """What answers for the role: the offline researcher where the move asks for it."""
+        return self._researcher if move.offline and self._researcher else self._backends[role]
+
     async def propose(self, trial: int, move: Move, memory: Memory) -> Turn[WorkerReply]:
         """Let the Worker write one experiment in a fresh workspace."""
         self._lay(memory, move)
         prompt = self._prompts.turn("worker", memory, move, trial=trial)
-        return await self._turn("worker", prompt, self._brief(trial, move, memory), WorkerReply)
+        brief = self._brief(trial, move, memory)
+        return await self._turn("worker", move, prompt, brief, WorkerReply)
 
     async def fix(
         self, trial: int, move: Move, memory: Memory, *, outcome: Outcome, left: int, session: str
@@ -113,12 +120,12 @@ class Roles:
         """Send the evaluation's message back to the same session."""
         prompt = self._prompts.fix(outcome.status, outcome.message, left)
         brief = msgspec.structs.replace(self._brief(trial, move, memory), message=outcome.message)
-        turn = await self._turn("worker", prompt, brief, WorkerReply, session)
+        turn = await self._turn("worker", move, prompt, brief, WorkerReply, session)
         if turn.failure is None or turn.failure.kind != "session_lost":
             return turn
         # Whoever answers now has read nothing of it yet.
         whole = self._prompts.turn("worker", memory, move, trial=trial)
-        return await self._turn("worker", f"{whole}\n{prompt}", brief, WorkerReply)
+        return await self._turn("worker", move, f"{whole}\n{prompt}", brief, WorkerReply)
 
     async def advise(
         self, role: Advisor, trial: int, move: Move, memory: Memory
@@ -126,7 +133,7 @@ class Roles:
         """Let the Critic or the Director rewrite its note."""
         self._lay(memory, move)
         prompt = self._prompts.turn(role, memory, move, trial=trial)
-        return await self._turn(role, prompt, self._brief(trial, move, memory), NoteReply)
+        return await self._turn(role, move, prompt, self._brief(trial, move, memory), NoteReply)
 
     def _lay(self, memory: Memory, move: Move) -> None:
         files = self._prompts.public_files()
@@ -155,7 +162,13 @@ class Roles:
         )
 
     async def _turn(
-        self, role: Role, prompt: str, brief: Brief, kind: type[Reply], session: str = ""
+        self,
+        role: Role,
+        move: Move,
+        prompt: str,
+        brief: Brief,
+        kind: type[Reply],
+        session: str = "",
     ) -> Turn[Reply]:
         self._emit(events.TurnStarted(role=role, trial=brief.trial))
         self._keep(role, brief.trial, prompt)
@@ -170,7 +183,7 @@ class Roles:
             answer=CodeReply if by_code else kind,
             tools=() if by_code else self._toolkit(role, brief.trial),
         )
-        result = await self._answer(request)
+        result = await self._answer(self.backend(role, move), request)
         reply, failure = self._checked(result, kind)
         return Turn(
             reply=reply,
@@ -180,9 +193,8 @@ class Roles:
             prompt_sha256=hashlib.sha256(prompt.encode()).hexdigest(),
         )
 
-    async def _answer(self, request: Request) -> Result:
+    async def _answer(self, backend: Backend, request: Request) -> Result:
         """Ask until there is an answer or a fault that waiting does not mend."""
-        backend = self.backends[request.role]
         for pause in (*PAUSES, None):
             if over := self._spending.run_over():
                 return Result(error=Failure(kind="budget", message=f"{over}."))

@@ -13,7 +13,7 @@ import msgspec
 
 from leanlab import events, policy
 from leanlab.bench import Bench, open_bench
-from leanlab.casting import cast
+from leanlab.casting import cast, researcher_of
 from leanlab.errors import LabError
 from leanlab.evaluator import Rejected, Taken, take
 from leanlab.evaluator.intake import unrecorded
@@ -28,7 +28,7 @@ from leanlab.tools import Toolbox
 if TYPE_CHECKING:
     from leanlab.backends import Backend
     from leanlab.config import Budget, Level
-    from leanlab.events import Sink
+    from leanlab.events import Role, Sink
 
 T = TypeVar("T")
 
@@ -110,12 +110,15 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     config = lab.config
     chosen = policy.make(options.policy or config.policy, config)
     answering, words = cast(lab, options, given)
-    emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
+    researcher = researcher_of(lab, chosen, answering)
+    if researcher is not None:
+        words = f"offline, then {words}"
     trials = config.budget.trials if options.trials is None else options.trials
+    emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
     try:
         async with (
             _bench(lab, options, emit) as bench,
-            _toolbox(lab, options, bench, emit) as toolbox,
+            _toolbox(lab, options, bench, answering, emit) as toolbox,
         ):
             spending = Spending(lab, bench.history, budget_of(lab, options))
             roles = Roles(
@@ -126,6 +129,7 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
                 spending,
                 seed=options.seed,
                 emit=emit,
+                researcher=researcher,
                 toolkit=toolbox.of,
             )
             emit(
@@ -158,7 +162,8 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
             )
             return Summary(run=bench.run, end=end, trials=tuple(loop.recorded), best=best)
     finally:
-        for backend in {id(each): each for each in answering.values()}.values():
+        made = [*answering.values(), *([researcher] if researcher else [])]
+        for backend in {id(each): each for each in made}.values():
             await backend.close()
 
 
@@ -172,9 +177,19 @@ def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
     )
 
 
-def _toolbox(lab: Lab, options: Options, bench: Bench, emit: Sink) -> Toolbox:
-    workspace, allowed = bench.workspace.path, options.allow_unsandboxed
-    return Toolbox(lab, workspace, bench.evaluator, emit, allow_unsandboxed=allowed)
+def _toolbox(
+    lab: Lab, options: Options, bench: Bench, answering: Mapping[Role, Backend], emit: Sink
+) -> Toolbox:
+    # A researcher lends nothing to itself.
+    alone = all(backend.name == "offline" for backend in answering.values())
+    return Toolbox(
+        lab,
+        bench.workspace.path,
+        bench.evaluator,
+        emit,
+        lent=() if alone else lab.config.tools,
+        allow_unsandboxed=options.allow_unsandboxed,
+    )
 
 
 def budget_of(lab: Lab, options: Options) -> Budget:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from leanlab.ledger import Ledger
@@ -92,3 +93,48 @@ def _words(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def tagged(tag: str) -> list[int]:
+    """Processes that live and have the tag among their arguments."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if tag.encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def soon(true: Callable[[], bool]) -> bool:
+    """Wait until it is; tell whether it ever was."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def spawns(tag: str, then: str) -> str:
+    """Start a child, its child, and one that tries to leave; all sleep."""
+    return f"""
+import os, subprocess, sys, time
+sleep = [sys.executable, "-c", "import time; time.sleep(300)", "{tag}"]
+subprocess.Popen(sleep, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+nested = f"import subprocess; subprocess.run({{sleep!r}})"
+subprocess.Popen([sys.executable, "-c", nested])
+if os.fork() == 0:
+    if os.fork() == 0:
+        try:
+            os.setsid()
+        except OSError:
+            pass
+        os.closerange(0, 100)
+        os.execv(sys.executable, sleep)
+    os._exit(0)
+{then}
+"""

@@ -53,6 +53,11 @@ def test_confinement_adds_less_than_a_few_starts_of_python() -> None:
     assert added < 3 * median(python_seconds("pass"))
 
 
+def test_a_job_adds_less_than_a_few_starts_of_python() -> None:
+    ratios = [job / bare for bare, job in candidates.job_seconds_in_pairs(pairs=9)]
+    assert median(ratios) < 10
+
+
 def test_imports_are_paid_once_and_not_by_each_evaluation() -> None:
     rate = median(candidates.evaluations_a_second(streams=3, each=5))
     assert 1 / rate < median(python_seconds("import numpy, sympy", runs=3)) / 4
@@ -65,7 +70,8 @@ def test_help_imports_little_beyond_what_it_is_made_with() -> None:
         of_help = children_cpu_seconds(lambda: commands.leanlab("--help"))
         of_peer = children_cpu_seconds(lambda: python_seconds("import typer", runs=1))
         ratios.append(of_help / of_peer)
-    assert median(ratios) < 1.6
+    # Each group that a package brings is loaded to be listed: some 4 ms.
+    assert median(ratios) < 1.8
 
 
 def children_cpu_seconds(work: Callable[[], object]) -> float:

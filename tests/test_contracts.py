@@ -19,6 +19,10 @@ class TestParity(LabContract):
     folder = SHIPPED_LABS / "parity"
 
 
+class TestPrime(LabContract):
+    folder = SHIPPED_LABS / "prime"
+
+
 class TestOffline(BackendContract):
     def lab(self, tmp_path: Path) -> Lab:
         return open_lab(SHIPPED_LABS / "parity")

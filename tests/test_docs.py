@@ -20,13 +20,14 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from leanlab import config, run
-from leanlab.backends.scripted import Step
+from leanlab import config, events, run
+from leanlab.backends.scripted import ScriptedBackend, Step
 from leanlab.cli import app
 from leanlab.cli.groups import whole
 from leanlab.labkit import Brief
 from leanlab.ledger import Ledger
 from leanlab.records import Trial
+from leanlab.sandbox import probe
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -342,18 +343,41 @@ def test_the_lab_that_fits_and_makes_its_data(tmp_path: Path) -> None:
     assert other.read_text() != (lab / "data" / "train.txt").read_text()
 
 
+def test_the_lab_whose_experiments_are_jobs(tmp_path: Path) -> None:
+    if probe().tier not in ("A", "C"):
+        pytest.skip("jobs need namespaces and seccomp")
+    write(tmp_path, "docs/lab.md")
+    lab = tmp_path / "curve"
+    objective = {"metric": "error", "direction": "minimize", "target": 0.01}
+    whole = {"name": "curve", "objective": objective, "imports": ["numpy"], "params": {"seed": 1}}
+    (lab / "lab.json").write_text(json.dumps(whole))
+    (lab / "task.md").write_text("Fit a curve.\n")
+    (lab / "validate.py").write_text("def validate(source, lab):\n    return None\n")
+    told: list[events.Progressed] = []
+
+    def keep(event: events.AnyEvent) -> None:
+        if isinstance(event, events.Progressed):
+            told.append(event)
+
+    sample = (lab / "experiments" / "sample.py").read_text()
+    summary = run(lab, trials=1, backend=ScriptedBackend([sample]), on_event=keep)
+    assert summary.end.kind == "target", last_trial(lab).error
+    assert ", loss " in told[0].text
+
+
 def test_the_researcher_tries_its_guesses_and_stops(tmp_path: Path) -> None:
     write(tmp_path, "docs/lab.md", "docs/backends.md")
     lab = tmp_path / "root"
-    whole = json.loads((lab / "lab.json").read_text()) | {"researcher": "researcher:Heron"}
+    changes = {"researcher": "researcher:Heron", "director_every": 4}
+    whole = json.loads((lab / "lab.json").read_text()) | changes
     (lab / "lab.json").write_text(json.dumps(whole))
     summary = run(lab, trials=5)
     assert summary.best is not None
     assert (summary.best.trial, summary.best.notes) == (3, "First guess 0.7.")
     worst = max(abs((0.7 + x / 0.7) / 2 - x**0.5) for x in (0.1, 1.0))
     assert summary.best.metrics["error"] == pytest.approx(worst)
-    assert last_trial(lab).error is not None
-    assert "every first guess has been tried" in str(last_trial(lab).error)
+    assert summary.trials == (1, 2, 3, 4)
+    assert "every first guess has been tried" in summary.end.text
     assert (lab / "Director_Notes.md").read_text() == "Stay near trial 3.\n"
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from leanlab import run
+from leanlab import records, run
 from leanlab.backends.scripted import ScriptedBackend, Step
+from leanlab.checks import check
 from leanlab.config import LabConfig, parse
 from leanlab.errors import ConfigError, EvaluatorError, LabError, LedgerError, SealBroken
 from leanlab.lab import open_lab
@@ -379,3 +382,20 @@ def test_a_frozen_file_that_changes_during_an_evaluation_stops_the_run(make_lab:
 
 def trials_or_none(lab: Path) -> list[Trial]:
     return trials(lab) if (lab / "results.jsonl").exists() else []
+
+
+def test_a_clock_that_was_turned_back_costs_nothing(lab: Path) -> None:
+    """What was recorded in the future is read, and the run goes on after it."""
+    first = only_trial(lab, WEAK)
+    ledger = lab / "results.jsonl"
+    tail = ""
+    lines = []
+    for record in list(Ledger(ledger).read()):
+        future = msgspec.structs.replace(record, ts="2999-12-31T23:59:59.000+00:00", prev=tail)
+        lines.append(records.encode(future))
+        tail = hashlib.sha256(lines[-1]).hexdigest()
+    ledger.write_bytes(b"\n".join(lines) + b"\n")
+    second = only_trial(lab, GOOD)
+    assert (first.trial, second.trial, second.status) == (1, 2, "scored")
+    assert second.ts < next(iter(Ledger(ledger).read())).ts
+    assert [found.mark for found in check(str(lab)) if found.what == "ledger"] == ["✓"]

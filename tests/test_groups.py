@@ -64,7 +64,7 @@ def test_a_variable_sets_an_option(runner):
 
 def test_synth_is_installed():
     result = CliRunner().invoke(app, ["synth", "targets", "--json"])
-    assert {"id": "fn_a", "name": "parity_all", "shortest": 1} in json.loads(result.output)
+    assert ("fn_a", "parity_all") in {(one["id"], one["name"]) for one in json.loads(result.output)}
 
 
 def test_an_unknown_command_is_named():

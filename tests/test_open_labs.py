@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import os
@@ -15,16 +16,19 @@ from pathlib import Path
 
 import pytest
 
+from leanlab import lab as labs
 from leanlab import run
 from leanlab.backends.scripted import ScriptedBackend
 from leanlab.checks import check
 from leanlab.errors import ConfinementUnavailable, EvaluatorError
+from leanlab.evaluator import Evaluator
 from leanlab.ledger import Ledger
 from leanlab.records import Trial
 from leanlab.sandbox import commands
-from leanlab.sandbox.openprofile import PROCESSES
+from leanlab.sandbox.enclosure import PROCESSES
 
 from .conftest import MakeLab
+from .processes import descendants, gone, soon, spawns, tagged
 
 ROOT = Path(__file__).parents[1]
 VALID = "print('VALID')\n"
@@ -264,7 +268,7 @@ def test_check_runs_the_sample_and_says_what_is_not_promised(make_lab: MakeLab) 
     before = snapshot(lab)
     found = {finding.what: finding for finding in check(str(lab))}
     assert found["kind"].mark == "⚠"
-    assert "forge the score" in found["kind"].text
+    assert "a score was not forged" in found["kind"].text
     assert (found["sample"].mark, "accuracy 0.5" in found["sample"].text) == ("✓", True)
     assert not [finding for finding in found.values() if finding.mark == "✗"]
     assert snapshot(lab) == before
@@ -368,50 +372,6 @@ def test_editing_ledger_and_rules_changes_the_copy_alone(open_lab: Path) -> None
     assert (open_lab / "results.jsonl").read_bytes().startswith(before)
     assert (open_lab / "evaluation.py").read_text() == OPEN
     assert not [found for found in check(str(open_lab)) if found.mark == "✗"]
-
-
-def tagged(tag: str) -> list[int]:
-    """Processes that live and have the tag among their arguments."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if tag.encode() in words:
-                found.append(int(entry.name))
-    return found
-
-
-def soon(true) -> bool:  # type: ignore[no-untyped-def]
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def spawns(tag: str, then: str) -> str:
-    """Start a child, its child, and one that tries to leave; all sleep."""
-    return f"""
-import os, subprocess, sys, time
-sleep = [sys.executable, "-c", "import time; time.sleep(300)", "{tag}"]
-subprocess.Popen(sleep, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-nested = f"import subprocess; subprocess.run({{sleep!r}})"
-subprocess.Popen([sys.executable, "-c", nested])
-if os.fork() == 0:
-    if os.fork() == 0:
-        try:
-            os.setsid()
-        except OSError:
-            pass
-        os.closerange(0, 100)
-        os.execv(sys.executable, sleep)
-    os._exit(0)
-{then}
-"""
 
 
 def test_what_it_leaves_behind_ends_with_the_command(open_lab: Path) -> None:
@@ -538,3 +498,30 @@ def test_an_ordinary_user_is_confined_alike(open_lab: Path, tmp_path: Path) -> N
     assert record.metrics == {"accuracy": 65534.0}, failure(record)
     assert record.tier in ("A", "C")
     assert not record.untrusted
+
+
+def test_when_its_time_is_over_a_command_and_all_that_it_started_are_gone(
+    open_lab: Path,
+) -> None:
+    config = json.loads((open_lab / "lab.json").read_text())
+    (open_lab / "lab.json").write_text(json.dumps(config | {"limits": {"seconds": 1.5}}))
+    fills = (
+        "import os, time\n"
+        "for _ in range(40): os.fork() or os.read(os.pipe()[0], 1)\n"
+        "try:\n    for n in range(10**9): os.mkdir(f'/tmp/{n}')\n"
+        "except OSError:\n    time.sleep(60)\n"
+    )
+
+    async def ended() -> bool:
+        async with Evaluator(labs.open_lab(open_lab)) as evaluator:
+            experiment = open_lab / "experiments" / "fills.py"
+            experiment.write_text(fills)
+            evaluation = asyncio.create_task(evaluator.evaluate(experiment))
+            started: set[int] = set()
+            while len(started) < 40 and not evaluation.done():
+                await asyncio.sleep(0.02)
+                started = descendants(os.getpid())
+            assert (await evaluation).status == "timed_out"
+            return len(started) >= 40 and gone(started, seconds=0.001)
+
+    assert asyncio.run(ended())

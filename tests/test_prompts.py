@@ -147,8 +147,8 @@ def test_a_labs_own_prompts_come_first(make_lab: MakeLab) -> None:
 
 def test_a_dry_run_of_a_variant_says_what_its_first_run_makes(parity: Path) -> None:
     text = "\n".join(describe(open_lab(parity, {"length": "30"}), Options()))
-    assert "Strings of 30 characters" in text
-    assert "data/train.txt is made by the first run)" in text
+    assert "(data/domain.txt is made by the first run)" in text
+    assert "(data/train.txt is made by the first run)" in text
     assert not (parity / "variants").exists()
 
 

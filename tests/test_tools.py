@@ -17,6 +17,7 @@ from leanlab.errors import ConfigError
 from leanlab.evaluator import Evaluator
 from leanlab.lab import open_lab
 from leanlab.labkit.researcher import Brief
+from leanlab.resources import SHIPPED_LABS
 from leanlab.tools import Toolbox
 
 from .conftest import GOOD, MakeLab
@@ -43,7 +44,13 @@ class Bench:
         )  # fmt: skip
         async with (
             Evaluator(self.lab) as evaluator,
-            Toolbox(self.lab, self.workspace, evaluator, self.seen.append) as toolbox,
+            Toolbox(
+                self.lab,
+                self.workspace,
+                evaluator,
+                self.seen.append,
+                lent=self.lab.config.tools,
+            ) as toolbox,
         ):
             tools = toolbox.of(self.role, 1)  # type: ignore[arg-type]
             request = Request(
@@ -276,3 +283,16 @@ def test_a_tool_that_nobody_offers_is_named(make_lab: MakeLab, tmp_path: Path) -
     (lab / "researcher.py").write_text(RESEARCHER)
     with pytest.raises(ConfigError, match="names 'cuont', which .* It offers: count"):
         Bench(lab, tmp_path / "workspace").call()
+
+
+@pytest.mark.slow
+def test_the_learner_of_a_synthesis_lab_is_a_tool(tmp_path: Path) -> None:
+    bench = Bench(SHIPPED_LABS / "parity", tmp_path / "workspace")
+    (bench.workspace / "data").mkdir()
+    (bench.workspace / "data" / "train.txt").write_bytes(
+        (SHIPPED_LABS / "parity" / "data" / "train.txt").read_bytes()
+    )
+    told, refused = bench.call(("learn", {"rules": 1}), ("learn", {"seconds": 0}))
+    assert ", 0 of 100 training strings wrong:" in told.text
+    assert told.text.count("def f(x: str) -> int:") == 1
+    assert refused.refused

@@ -5,8 +5,8 @@ from leanlab.synthesis import data, splits
 
 
 def make_data(lab: labkit.Lab) -> None:
-    """Write the strings that the parameters ask for, the same bytes on every machine."""
-    data.generate(lab.params).write(lab.data)
+    """Write the strings that the params ask for, the same bytes on every machine."""
+    data.generate(lab.params, folder=lab.folder).write(lab.data)
 
 
 def evaluate(candidate: labkit.Candidate, lab: labkit.Lab) -> labkit.Verdict:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from leanlab.attacks.findings import Verdict
 from leanlab.errors import LeanlabError
 
 _SNIPPETS = Path(__file__).with_name("snippets")
@@ -25,6 +26,8 @@ class Attack(msgspec.Struct, frozen=True, kw_only=True):
     control: str
     """Where it is shown to work: unconfined, in process, naive loop, as it was said; or why not."""
     remedy: str
+    open: Verdict
+    """What it came to against an open lab, as `make attack` measured and a test holds."""
     kind: str
     """snippet, or the name of the step that is played around the evaluation."""
     source: str

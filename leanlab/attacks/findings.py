@@ -23,6 +23,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     validated: bool | None
     """Whether validate.py let it pass; it was evaluated all the same. None for steps around."""
     tier: str
+    promised: bool = True
+    """Whether the lab promises to resist what was won; an open lab does not promise everything."""
     remedy: str = ""
     """What to do; empty when it was resisted."""
     control: Verdict | None = None
@@ -34,14 +36,25 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def won(self) -> bool:
         return self.verdict != "resisted"
 
+    @property
+    def failed(self) -> bool:
+        """Whether it won against a promise."""
+        return self.won and self.promised
+
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict with its evidence."""
 
     verdict: Verdict
     evidence: str
+    promised: bool = True
+    """Whether the lab promises that this does not happen."""
 
 
 def worst(seen: list[Seen]) -> Seen:
-    """The one that won most; the first of them."""
-    return min(seen, key=lambda one: _WORST_FIRST.index(one.verdict))
+    """The one that won most, against a promise if there is one; the first of them."""
+
+    def rank(one: Seen) -> tuple[bool, bool, int]:
+        return one.verdict == "resisted", not one.promised, _WORST_FIRST.index(one.verdict)
+
+    return min(seen, key=rank)

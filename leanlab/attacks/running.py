@@ -6,7 +6,7 @@ import asyncio
 import math
 import shutil
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,14 +14,16 @@ from leanlab.attacks import steps
 from leanlab.attacks.catalogue import Attack, attacks, compose, payload
 from leanlab.attacks.findings import Finding, Seen, worst
 from leanlab.attacks.in_process import SAMPLE
+from leanlab.attacks.promises import REMEDY
 from leanlab.attacks.stage import Stage
+from leanlab.attacks.witness import Honest, Witness
 from leanlab.errors import ConfigError, LabError, LeanlabError, SealBroken
 from leanlab.evaluator import Evaluator
-from leanlab.memory import clipped
-from leanlab.prompts import Prompts
+from leanlab.lab import open_lab
+from leanlab.seal import Hasher
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from leanlab.attacks.findings import Verdict
@@ -29,17 +31,10 @@ if TYPE_CHECKING:
     from leanlab.lab import Lab
 
 _SHORTEST_LIMIT = 2.0
-_SLACK_SECONDS = 4.0
-"""What an evaluation may take beyond its limit before it counts as stalled: a busy machine."""
 _NO_TARGET = "in process; unconfined no target, as an experiment never shares leanlab's evaluator"
 
 
-class _Honest(msgspec.Struct, frozen=True):
-    """What the sample scores without any attack."""
-
-    metrics: dict[str, float]
-    spread: float
-    """How far apart two honest scores were: labs may be noisy."""
+_NO_TARGET_OPEN = "in process; unconfined no target, as this lab scores in another way"
 
 
 def run_attacks(
@@ -50,12 +45,6 @@ def run_attacks(
     numbers: Collection[int] | None = None,
 ) -> Iterator[Finding]:
     """Yield a finding for each attack, or for those of these numbers. The lab stays untouched."""
-    if not lab.is_native:
-        raise LabError(
-            f"{lab.folder} is an open lab: its evaluation.py imports experiments itself, so most "
-            "attacks win by design. Define evaluate(candidate, lab), as docs/lab.md shows, then "
-            "attack it."
-        )
     if not lab.sample.is_file():
         raise LabError(f"there is no {lab.sample}. Attacks are put before it: write it first.")
     wanted = [each for each in attacks() if numbers is None or each.number in numbers]
@@ -73,7 +62,7 @@ class _Campaign:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._sample = stage.lab.sample.read_text(encoding="utf-8")
-        self._honest = _Honest({}, 0.0)
+        self._witness = Witness(stage, Honest(metrics={}, spread=0.0))
         self._value = 0.0
         self._tier = "none"
 
@@ -93,7 +82,10 @@ class _Campaign:
                 outcomes.append(outcome)
         objective = stage.lab.config.objective
         first, second = (outcome.verdict.metrics[objective.metric] for outcome in outcomes)
-        self._honest = _Honest(outcomes[0].verdict.metrics, 3 * abs(first - second) + 1e-9)
+        honest = outcomes[0].verdict.metrics
+        self._witness = Witness(
+            stage, Honest(metrics=honest, spread=3 * abs(first - second) + 1e-9)
+        )
         sign = 1 if objective.direction == "maximize" else -1
         target = objective.target
         beyond = first + sign * max(1.0, abs(first))
@@ -104,17 +96,7 @@ class _Campaign:
         stage.settle(min(own, max(_SHORTEST_LIMIT, 20 * slowest)), told)
 
     async def finding(self, attack: Attack, *, control: bool) -> Finding:
-        validated: bool | None = None
-        if attack.kind in steps.INTAKES:
-            seen = steps.INTAKES[attack.kind](self._stage, steps.intake_of_loop)
-            if attack.source.strip():
-                written, _ = await self._evaluate(attack, confined=True)
-                seen = worst([seen, written])
-            self._stage.reset()
-        elif attack.kind in steps.PLANTS:
-            seen = await self._planted(attack)
-        else:
-            seen, validated = await self._evaluate(attack, confined=True)
+        seen, validated = await self._played(attack)
         shown = await self._control(attack) if control else None
         return Finding(
             number=attack.number,
@@ -124,10 +106,34 @@ class _Campaign:
             evidence=seen.evidence,
             validated=validated,
             tier=self._tier,
-            remedy=attack.remedy if seen.verdict != "resisted" else "",
+            promised=seen.promised,
+            remedy=self._remedy(attack, seen),
             control=shown.verdict if shown else None,
             control_words=(shown.evidence if shown else attack.control) if control else "",
         )
+
+    def _remedy(self, attack: Attack, seen: Seen) -> str:
+        if seen.verdict == "resisted":
+            return ""
+        return attack.remedy if seen.promised else REMEDY
+
+    async def _played(self, attack: Attack) -> tuple[Seen, bool | None]:
+        """What came of it, and whether validate.py let it pass."""
+        if attack.kind in steps.PLANTS:
+            return await self._planted(attack), None
+        seen: list[Seen] = []
+        if attack.kind in steps.INTAKES:
+            seen.append(steps.INTAKES[attack.kind](self._stage, steps.intake_of_loop))
+            self._stage.reset()
+        if attack.kind == "edits":
+            seen += [
+                await self._edited_meanwhile(edit) for edit in (steps.new_task, steps.new_rules)
+            ]
+        validated: bool | None = None
+        if attack.source.strip():
+            written, validated = await self._evaluate(attack, confined=True)
+            seen.append(written)
+        return worst(seen), validated
 
     async def _control(self, attack: Attack) -> Seen | None:
         """The same attack where nothing holds it; None where that would not be safe."""
@@ -143,7 +149,7 @@ class _Campaign:
             return await self._in_process(attack)
         if attack.control == "as it was said":
             async with Evaluator(stage.lab) as evaluator:
-                outcome = await evaluator.evaluate(self._write(attack))
+                outcome = await evaluator.evaluate(self._write(attack, confined=True))
             stage.reset()
             raw = "\x1b" in outcome.message
             words = "its text as it was said, before control characters are dropped"
@@ -152,7 +158,7 @@ class _Campaign:
 
     async def _in_process(self, attack: Attack) -> Seen:
         stage = self._stage
-        targets = stage.targets({"accuracy": 1.0}, 1.0, "accuracy")
+        targets = stage.targets({"accuracy": 1.0}, 1.0, "accuracy", confined=False)
         honest, _ = steps.score_in_process(stage, SAMPLE)
         stage.reset()
         assert honest is not None
@@ -171,25 +177,28 @@ class _Campaign:
         unconfined, _ = await self._evaluate(attack, confined=False)
         if unconfined.verdict != "resisted":
             return Seen(verdict=unconfined.verdict, evidence=f"unconfined: {unconfined.evidence}")
-        words = "in process; unconfined, limits hold it too" if hung else _NO_TARGET
+        no_target = _NO_TARGET if stage.lab.is_native else _NO_TARGET_OPEN
+        words = "in process; unconfined, limits hold it too" if hung else no_target
         return Seen(verdict=verdict, evidence=words)
 
-    def _write(self, attack: Attack) -> Path:
+    def _targets(self, *, confined: bool = True) -> dict[str, Any]:
+        metric = self._stage.lab.config.objective.metric
+        best = self._witness.honest.metrics | {metric: self._value}
+        return self._stage.targets(best, self._value, metric, confined=confined)
+
+    def _write(self, attack: Attack, *, confined: bool) -> Path:
         lab = self._stage.lab
-        metric = lab.config.objective.metric
-        targets = self._stage.targets(
-            self._honest.metrics | {metric: self._value}, self._value, metric
-        )
+        targets = self._targets(confined=confined)
         path = lab.experiments / "0002_attack.py"
         path.write_text(compose(attack, self._sample, targets), encoding="utf-8")
         return path
 
     async def _evaluate(self, attack: Attack, *, confined: bool) -> tuple[Seen, bool | None]:
         """Evaluate the sample with the attack before it, then the sample; look what is left."""
-        stage = self._stage
+        stage, witness = self._stage, self._witness
         seen: list[Seen] = []
         validated: bool | None = None
-        path = self._write(attack)
+        path = self._write(attack, confined=confined)
         before: Mapping[str, object] = {}
         try:
             async with Evaluator(
@@ -202,96 +211,59 @@ class _Campaign:
                     validated = await evaluator.validate(path) is None
                 start = time.monotonic()
                 outcome = await evaluator.evaluate(path)
-                seen += self._told_by(outcome, time.monotonic() - start)
-                seen += self._damage(before)
-                seen += await self._honest_again(evaluator)
+                seen += witness.told_by(outcome, time.monotonic() - start)
+                seen += witness.damage(before)
+                seen += await witness.honest_again(evaluator)
         except SealBroken as broken:
-            seen += self._damage(before)
+            seen += witness.damage(before)
             seen.append(Seen(verdict="stalled", evidence=f"the run stops: {broken}"))
         except LeanlabError as error:
             seen.append(Seen(verdict="stalled", evidence=f"the run stops: {error}"))
-        seen += self._left(before)
+        seen += witness.left(before)
         stage.end_survivors()
         stage.reset()
         return worst(seen), validated
 
-    def _told_by(self, outcome: Outcome, seconds: float) -> list[Seen]:
-        """What can be told from the outcome alone; always ends with a plain account of it."""
-        lab = self._stage.lab
-        seen: list[Seen] = []
-        metric = lab.config.objective.metric
-        if outcome.status == "scored" and self._is_better(outcome.verdict.metrics):
-            text = f"{metric} {outcome.verdict.metrics[metric]:.6g}, honestly "
-            seen.append(
-                Seen(verdict="forged", evidence=f"{text}{self._honest.metrics[metric]:.6g}")
-            )
-        told = Prompts(lab).fix(outcome.status, outcome.message, 1)
-        told += clipped(outcome.verdict.feedback)
-        out = self._stage.heard()
-        words = [*self._stage.words.values()]
-        if any(secret in told for secret in self._stage.secrets):
-            seen.append(Seen(verdict="read", evidence="a role is told a secret"))
-        if any(word in out for word in [*self._stage.secrets, *words]):
-            seen.append(Seen(verdict="read", evidence="it reached a listener or a file outside"))
-        if self._stage.is_beyond_limit(told + out):
-            seen.append(Seen(verdict="stalled", evidence="it got more than its limit"))
-        if any(not (char.isprintable() or char in "\n\t") for char in told):
-            seen.append(Seen(verdict="forged", evidence="control characters reach a role"))
-        if seconds > lab.config.repeats * lab.config.limits.seconds + _SLACK_SECONDS:
-            seen.append(Seen(verdict="stalled", evidence=f"it held the evaluator {seconds:.0f} s"))
-        if self._stage.sentinel.poll() is not None:
-            seen.append(Seen(verdict="stalled", evidence="it ended another process"))
-        error = outcome.verdict.error
-        account = f"{outcome.status} ({error.category})" if error else "scored as the sample is"
-        return [*seen, Seen(verdict="resisted", evidence=account)]
-
-    def _is_better(self, metrics: Mapping[str, float]) -> bool:
-        objective = self._stage.lab.config.objective
-        sign = 1 if objective.direction == "maximize" else -1
-        gain = sign * (metrics[objective.metric] - self._honest.metrics[objective.metric])
-        return gain > self._honest.spread or not all(map(math.isfinite, metrics.values()))
-
-    def _damage(self, before: Mapping[str, object]) -> list[Seen]:
-        after = self._stage.snapshot()
-        names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
-        if not names:
-            return []
-        return [Seen(verdict="forged", evidence=f"files of the lab changed: {', '.join(names)}")]
-
-    async def _honest_again(self, evaluator: Evaluator) -> list[Seen]:
-        """The sample must score as before, in the same evaluator."""
-        outcome = await evaluator.evaluate(self._stage.lab.sample)
-        if outcome.status != "scored":
-            text = f"afterwards the sample {outcome.status}: {outcome.message}"
-            return [Seen(verdict="stalled", evidence=text)]
-        metric = self._stage.lab.config.objective.metric
-        change = abs(outcome.verdict.metrics[metric] - self._honest.metrics[metric])
-        if change <= self._honest.spread:
-            return []
-        return [Seen(verdict="forged", evidence=f"afterwards the sample differs by {change:.6g}")]
-
-    def _left(self, before: Mapping[str, object]) -> list[Seen]:
-        """What is still there when the evaluator has gone, and what it does in a moment."""
-        stage = self._stage
-        seen: list[Seen] = []
-        if processes := stage.survivors():
-            seen.append(Seen(verdict="survived", evidence=f"{len(processes)} processes are left"))
-        if files := stage.leftovers():
-            seen.append(
-                Seen(verdict="survived", evidence=f"files are left: {', '.join(files[:3])}")
-            )
-        return [*seen, *(self._damage(before) if before else [])]
+    async def _edited_meanwhile(self, edit: Callable[[Stage], str]) -> Seen:
+        """Have a file of the lab change while the sample is being evaluated."""
+        stage, witness = self._stage, self._witness
+        async with Evaluator(stage.lab) as evaluator:
+            self._tier = evaluator.tier
+            evaluation = asyncio.create_task(evaluator.evaluate(stage.lab.sample))
+            # Until it waits for the first time: the seal was compared, and there is no answer yet.
+            await asyncio.sleep(0)
+            what = edit(stage)
+            try:
+                seen = [*witness.scored_as_before(await evaluation)]
+                seen += await witness.honest_again(evaluator)
+            except SealBroken:
+                stage.reset()
+                return Seen(verdict="resisted", evidence="nothing is recorded, and the run stops")
+            later = open_lab(stage.folder, stage.sets)
+            if later.fingerprint(Hasher().hash_all(later)) == evaluator.fingerprint:
+                text = f"{what} goes unseen, and scores from before it count"
+                seen.append(Seen(verdict="forged", evidence=text))
+        stage.reset()
+        return worst([*seen, Seen(verdict="resisted", evidence=f"{what} counts for later runs")])
 
     async def _planted(self, attack: Attack) -> Seen:
         """Plant files wherever a Worker or an experiment could, then start a new evaluator."""
         stage = self._stage
-        metric = stage.lab.config.objective.metric
-        best = self._honest.metrics | {metric: self._value}
-        harm = payload(attack, stage.targets(best, self._value, metric))
         workspace = stage.root / "workspace"
+        theirs = [stage.lab.experiments, workspace]
+        if stage.lab.is_native:
+            return await self._planted_in([stage.folder, *theirs], workspace, attack)
+        seen = await self._planted_in(theirs, workspace, attack)
+        # Python finds what lies beside a program; neither Worker nor experiment can write there.
+        beside = await self._planted_in([stage.folder], workspace, attack)
+        return worst([seen, msgspec.structs.replace(beside, promised=False)])
+
+    async def _planted_in(self, folders: Iterable[Path], workspace: Path, attack: Attack) -> Seen:
+        stage, witness = self._stage, self._witness
+        harm = payload(attack, self._targets())
         workspace.mkdir()
         variables: dict[str, str] = {}
-        for folder in (stage.folder, stage.lab.experiments, workspace):
+        for folder in folders:
             variables = steps.plant(attack.kind, folder, harm)
         before = stage.snapshot()
         seen = [Seen(verdict="resisted", evidence="nothing that was planted ran")]
@@ -300,7 +272,7 @@ class _Campaign:
                 async with Evaluator(stage.lab) as evaluator:
                     self._tier = evaluator.tier
                     before = stage.snapshot()
-                    seen += await self._honest_again(evaluator)
+                    seen += await witness.honest_again(evaluator)
             except LeanlabError as error:
                 seen.append(Seen(verdict="stalled", evidence=f"the run stops: {error}"))
         log = stage.lab.state / "evaluator.log"
@@ -308,7 +280,7 @@ class _Campaign:
             seen.append(Seen(verdict="forged", evidence="LD_PRELOAD reached the evaluator"))
         if (stage.outside / "planted").exists():
             seen.append(Seen(verdict="forged", evidence="what was planted ran"))
-        seen += self._left(before)
+        seen += witness.left(before)
         shutil.rmtree(workspace)
         stage.reset()
         return worst(seen)

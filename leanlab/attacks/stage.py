@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leanlab.lab import Lab, open_lab
+from leanlab.sandbox.enclosure import PROCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ _LEFT_BY_RUNS = (
     "results.jsonl*", "lab.lock", ".leanlab", "variants", "archive", "[0-9]*_*.py",
     "Critic_Feedback.md", "Director_Notes.md", "*.part", "__pycache__", ".git", ".venv",
 )  # fmt: skip
+_IMPORTS = ("atexit", "signal", "socket")
 _SUBREAPER = 36
 _LINGER_SECONDS = 1.0
 _HEAD = 1 << 16
@@ -36,12 +38,12 @@ class Stage:
 
     def __init__(self, lab: Lab, sets: Mapping[str, str] | None = None) -> None:
         self._original = lab
-        self._sets = sets
+        self.sets = sets
         self.key = f"LEANLAB_CANARY_KEY={secrets.token_hex(12)}"
         self._canary = f"hidden-{secrets.token_hex(12)}"
         self.words = {name: f"{name}-{secrets.token_hex(8)}" for name in ("network", "input")}
         self.secrets: list[str] = [self.key, self._canary]
-        """Texts that nobody may be told."""
+        """Texts that nobody may be told: a key, and then what hidden files of the lab hold."""
         self._limit_word = f"beyond-its-limit-{secrets.token_hex(8)}"
 
     def __enter__(self) -> Stage:
@@ -78,7 +80,7 @@ class Stage:
         _remove(self.outside)
         _remove(self.cache)
         shutil.copytree(self._pristine, self.folder)
-        self.lab = open_lab(self.folder, self._sets)
+        self.lab = open_lab(self.folder, self.sets)
         if not self.lab.results.exists():
             self.lab.results.parent.mkdir(parents=True, exist_ok=True)
             self.lab.results.write_text("a record\n")
@@ -96,15 +98,19 @@ class Stage:
     def settle(self, seconds: float, told: str) -> None:
         """Keep the data that the first evaluation made; forget secrets that honest words told.
 
-        seconds is the copy's new limit, so that what hangs costs little.
+        seconds is the copy's new limit, so that what hangs costs little. Attacks may import what
+        they need: in tier D they would fail for that reason alone.
         """
-        self.secrets = [secret for secret in self._find_secrets() if secret not in told]
+        hidden = [secret for secret in self._find_secrets() if secret not in told]
+        self.secrets = [self.key, *hidden]
         if self.lab.data.is_dir():
             kept = self._pristine / self.lab.data.relative_to(self.folder)
             shutil.copytree(self.lab.data, kept, dirs_exist_ok=True)
         path = self._pristine / "lab.json"
         raw = json.loads(path.read_bytes())
         raw["limits"] = raw.get("limits", {}) | {"seconds": seconds, "cpu_seconds": seconds}
+        if self.lab.is_native:
+            raw["imports"] = sorted({*raw.get("imports", []), *_IMPORTS})
         path.write_text(json.dumps(raw))
         self.reset()
 
@@ -113,14 +119,14 @@ class Stage:
         return self.outside / "secret.canary"
 
     def _find_secrets(self) -> list[str]:
-        """Canaries, and the longest line at the head of each hidden file of the lab."""
+        """A canary, and the longest line at the head of each hidden file of the lab."""
         lab = self.lab
         shown = "".join(
             lab.file(entry).read_text(encoding="utf-8", errors="replace")
             for entry in lab.public
             if lab.file(entry).is_file()
         )
-        found = [self.key, self._canary]
+        found = [self._canary]
         for path in self._hidden_files():
             with path.open(encoding="utf-8", errors="replace") as file:
                 lines = [line for line in file.read(_HEAD).splitlines()[:50] if line not in shown]
@@ -133,7 +139,9 @@ class Stage:
         names = self.lab.frozen_files()
         return [path for name, path in names.items() if name not in self.lab.public]
 
-    def targets(self, best: Mapping[str, float], value: float, metric: str) -> dict[str, Any]:
+    def targets(
+        self, best: Mapping[str, float], value: float, metric: str, *, confined: bool = True
+    ) -> dict[str, Any]:
         """Everything that an attacker could hope to know: places, names, what would be best."""
         lab = self.lab
         best_line = json.dumps(best)
@@ -158,6 +166,10 @@ class Stage:
             "input_word": self.words["input"],
             "limit_word": self._limit_word,
             "memory_mb": lab.config.limits.memory_mb,
+            # A candidate cannot fork; an open lab's command may, up to a number below this one.
+            "forks": None if lab.is_native else 4 * PROCESSES,
+            "confined": confined,
+            "spared": os.getpid(),
         }
 
     def heard(self) -> str:

@@ -14,7 +14,7 @@ from leanlab.spending import Allowance
 
 FailureKind = Literal[
     "rate_limit", "overloaded", "server", "network", "auth", "billing", "context", "refusal",
-    "max_turns", "budget", "timeout", "no_output", "session_lost", "config", "crash",
+    "max_turns", "budget", "timeout", "no_output", "session_lost", "config", "crash", "abstained",
 ]  # fmt: skip
 
 
@@ -26,6 +26,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no answer."""
 
     kind: FailureKind
+    """abstained is no fault: there is nothing more to propose."""
     message: str
     retryable: bool = False
     """Waiting and asking again may help: the fault is the provider's, not the question's."""

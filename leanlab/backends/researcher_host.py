@@ -93,7 +93,7 @@ def answer(researcher: Researcher, turn: Turn) -> Result:
     try:
         proposal = researcher.propose(brief)
     except NothingToPropose as end:
-        return Result(error=Failure(kind="no_output", message=f"nothing left to propose: {end}"))
+        return Result(error=Failure(kind="abstained", message=str(end)))
     name = f"experiments/{proposal.slug}.py"
     (brief.workspace / name).write_text(proposal.code, encoding="utf-8")
     return _free({"experiment_file": name, "valid": True, "notes": proposal.notes})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from leanlab.cli import check, listing, note, rescore, reset, run, seal, show, stop, try_
+from leanlab.cli import check, listing, note, rescore, reset, run, seal, show, stop, sweep, try_
 from leanlab.cli.groups import Groups
 from leanlab.cli.shared import PLAIN, version
 
@@ -17,6 +17,7 @@ app.command("unseal")(seal.unseal)
 app.command("list")(listing.list_labs)
 app.command("show")(show.show)
 app.command("try")(try_.try_file)
+app.command("sweep")(sweep.sweep)
 app.command("note")(note.note)
 app.command("rescore")(rescore.rescore)
 app.command("stop")(stop.stop)

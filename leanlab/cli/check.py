@@ -48,7 +48,8 @@ def check(
 
     A line for each look, status 1 if something is wrong. Nothing is written. With --attack, a line
     for each attack that an experiment could try, put before the sample in a copy of the lab and
-    run by the real evaluator: resisted, or what it won and what to do; status 1 if any won.
+    run by the real evaluator: resisted, or what it won and what to do; status 1 if any won. An
+    open lab cannot promise to resist them all: what it cannot is told apart, and has status 0.
 
     Example: leanlab check labs/parity
     """
@@ -90,24 +91,42 @@ def _attack(
     opened = lab_of(lab, lab_option, sets)
     findings = run_attacks(opened, pairs(sets), control=control, numbers=only or None)
     made = list(findings) if json else list(_told(findings))
-    won = [finding for finding in made if finding.won]
     if json:
         typer.echo(msgspec.json.encode(made).decode())
     else:
-        typer.echo(f"{len(made)} attacks, {len(made) - len(won)} resisted, {len(won)} won")
-    if won:
+        _count(made, is_native=opened.is_native)
+    if any(finding.failed for finding in made):
         raise typer.Exit(1)
+
+
+def _count(made: list[Finding], *, is_native: bool) -> None:
+    from leanlab.attacks.promises import REMEDY, not_promised
+
+    won, failed = (sum(getattr(one, name) for one in made) for name in ("won", "failed"))
+    line = f"{len(made)} attacks, {len(made) - won} resisted, "
+    if is_native:
+        typer.echo(f"{line}{won} won")
+        return
+    typer.echo(f"{line}{won - failed} won what an open lab cannot promise, {failed} won more")
+    lost = not_promised((one.number, one.verdict) for one in made if one.won and not one.promised)
+    if lost:
+        typer.echo(f"This open lab cannot promise {lost}. To promise it, {REMEDY}.")
+    if not failed:
+        typer.echo("What an open lab does promise was kept.")
 
 
 def _told(findings: Iterable[Finding]) -> Iterable[Finding]:
     from leanlab.memory import printable
 
     for one in findings:
-        line = f"{'✗' if one.won else '✓'} {one.number} {one.title}: {one.verdict}, tier {one.tier}"
+        mark = "✗" if one.failed else "⚠" if one.won else "✓"
+        line = f"{mark} {one.number} {one.title}: {one.verdict}, tier {one.tier}"
         if one.validated is False:
             line += "; validate.py refuses it too"
-        if one.won:
+        if one.failed:
             line += f"; it won {one.prize}: {one.evidence}. To resist: {one.remedy}"
+        elif one.won:
+            line += f"; not promised: {one.evidence}"
         if one.control_words:
             line += f"; control: {f'{one.control}, ' if one.control else ''}{one.control_words}"
         typer.echo(printable(line).replace("\n", " "))

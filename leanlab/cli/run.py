@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leanlab.cli.shared import (
+    BACKEND_HELP,
+    AllowUnfenced,
     AllowUnsandboxed,
+    Effort,
     LabArgument,
     LabOption,
+    Model,
     RequireTier,
     Sets,
     expected,
@@ -27,34 +30,16 @@ if TYPE_CHECKING:
 BUDGET_ENDED = 3
 
 
-class Effort(StrEnum):
-    """What --effort takes."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
 @expected
 def run(
     lab: LabArgument = None,
     lab_option: LabOption = None,
     n: Annotated[int | None, option("--n", "-n", help="How many trials.", min=0)] = None,
-    backend: Annotated[
-        str,
-        option(
-            "--backend",
-            help="What answers: auto, offline, claude, openai, command:COMMAND, scripted:FILE.",
-        ),
-    ] = "auto",
-    model: Annotated[
-        str | None, option("--model", help="Which of the backend's models.", metavar="NAME")
-    ] = None,
-    effort: Annotated[
-        Effort | None, option("--effort", help="How much the model is to think.")
-    ] = None,
+    backend: Annotated[str, option("--backend", help=BACKEND_HELP)] = "auto",
+    model: Model = None,
+    effort: Effort = None,
     policy: Annotated[
-        str | None, option("--policy", help="How trials are chosen: greedy, erm.")
+        str | None, option("--policy", help="How trials are chosen: greedy, erm, escalate.")
     ] = None,
     sets: Sets = None,
     max_usd: Annotated[
@@ -72,10 +57,7 @@ def run(
     ] = False,
     require_tier: RequireTier = None,
     allow_unsandboxed: AllowUnsandboxed = False,
-    allow_unfenced: Annotated[
-        bool,
-        option("--allow-unfenced", help="Run an agent's program where nothing can fence it in."),
-    ] = False,
+    allow_unfenced: AllowUnfenced = False,
     record: Annotated[
         Path | None, option("--record", help="Write every request and answer into a new file.")
     ] = None,
@@ -107,10 +89,10 @@ def run(
         max_seconds=seconds(max_time),
         require_tier=require_tier,
         allow_unsandboxed=allow_unsandboxed,
+        prepare=prepare or (not dry_run and agrees_to_prepare(opened)),
         allow_unfenced=allow_unfenced,
         record=record,
         replay=replay,
-        prepare=prepare or (not dry_run and _agrees_to_prepare(opened)),
     )
     if dry_run:
         from leanlab.dryrun import describe
@@ -127,7 +109,7 @@ def run(
         raise typer.Exit(BUDGET_ENDED)
 
 
-def _agrees_to_prepare(lab: Lab) -> bool:
+def agrees_to_prepare(lab: Lab) -> bool:
     """Ask in a terminal; elsewhere only --prepare says yes."""
     import sys
 

@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
@@ -51,6 +52,25 @@ Json = Annotated[bool, option("--json", help="Print JSON for scripts.")]
 RequireTier = Annotated[
     str | None,
     option("--require-tier", help="Refuse a weaker confinement.", metavar="A|B|C|D"),
+]
+BACKEND_HELP = "What answers: auto, offline, claude, openai, command:COMMAND, scripted:FILE."
+Model = Annotated[
+    str | None, option("--model", help="Which of the backend's models.", metavar="NAME")
+]
+
+
+class Level(StrEnum):
+    """What --effort takes."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+Effort = Annotated[Level | None, option("--effort", help="How much the model is to think.")]
+AllowUnfenced = Annotated[
+    bool,
+    option("--allow-unfenced", help="Run an agent's program where nothing can fence it in."),
 ]
 AllowUnsandboxed = Annotated[
     bool,

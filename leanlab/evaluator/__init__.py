@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from leanlab.events import Sink
     from leanlab.lab import Lab
 
 __all__ = ["Evaluator", "Outcome", "Rejected", "Taken", "take"]
@@ -63,7 +64,7 @@ class Evaluator:
     Entering makes data and seal where there are none, unless it is only to look: then nothing
     is written, and frozen files without a seal count as they stand. confined=False takes a native
     lab's confinement away, as a control needs it: allow_unsandboxed must permit it, and the tier
-    is none.
+    is none. emit is told how far a job is.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Evaluator:
         allow_unsandboxed: bool = False,
         only_look: bool = False,
         confined: bool = True,
+        emit: Sink = lambda _: None,
     ) -> None:
         self.lab = lab
         self.fingerprint = ""
@@ -85,7 +87,7 @@ class Evaluator:
         self._hasher = Hasher()
         self._seal = Seal(files={})
         self._rules: Rules = (
-            NativeRules(lab, allow_unsandboxed=allow_unsandboxed, confined=confined)
+            NativeRules(lab, allow_unsandboxed=allow_unsandboxed, confined=confined, emit=emit)
             if lab.is_native
             else OpenRules(lab, allow_unsandboxed=allow_unsandboxed)
         )

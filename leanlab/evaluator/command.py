@@ -7,6 +7,7 @@ apart in there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 import signal
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from leanlab.lab import Lab
 
 _KEPT_BYTES = 1 << 20
+_TEARDOWN_SECONDS = 10.0
+"""How long the kernel may take to end a confined command: it may have filled a tmpfs."""
 
 
 class OpenRules:
@@ -75,7 +78,8 @@ class OpenRules:
         if self._commands is None:
             plain = unconfined(arguments, self._lab.folder, minimal_environment())
             return await finish(plain, self._seconds)
-        return await finish(self._commands.start(arguments, experiment), self._seconds)
+        starting = self._commands.start(arguments, experiment)
+        return await finish(starting, self._seconds, patience=_TEARDOWN_SECONDS)
 
     def _timed_out(self, what: str) -> Verdict:
         text = f"{what} took over {self._seconds:g} s and was ended."
@@ -127,9 +131,15 @@ def unconfined(
 
 
 async def finish(
-    starting: Awaitable[asyncio.subprocess.Process], seconds: float | None
+    starting: Awaitable[asyncio.subprocess.Process],
+    seconds: float | None,
+    *,
+    patience: float = 0.0,
 ) -> Finished:
-    """Wait for a command's end; raise TimeoutError, having killed all that it started."""
+    """Wait for a command's end; raise TimeoutError, having killed all that it started.
+
+    patience is how long a process that was asked to end may take to end what it started.
+    """
     process = await starting
     assert process.stdout is not None
     assert process.stderr is not None
@@ -138,11 +148,29 @@ async def finish(
             output, errors = await asyncio.gather(_tail(process.stdout), _tail(process.stderr))
             code = await process.wait()
     finally:
-        end(process)
-        _kill_group(process.pid)
-        await process.wait()
-        process._transport.close()  # type: ignore[attr-defined]
+        try:
+            await _ask_to_end(process, patience)
+        finally:
+            end(process)
+            _kill_group(process.pid)
+            await _exited(process)
+            process._transport.close()  # type: ignore[attr-defined]
     return Finished(code=code, output=output, errors=errors)
+
+
+async def _ask_to_end(process: asyncio.subprocess.Process, patience: float) -> None:
+    if process.returncode is not None or not patience:
+        return
+    process.terminate()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            await _exited(process)
+
+
+async def _exited(process: asyncio.subprocess.Process) -> None:
+    # Not wait(): that waits for the end of pipes too, which nobody reads any more.
+    while process.returncode is None:
+        await asyncio.sleep(0.005)
 
 
 def arguments_of(command: str, file: Path) -> list[str]:

@@ -1,12 +1,14 @@
 """The evaluator process: holds the lab's labels, starts candidates, answers the loop.
 
 Speaks JSON lines: a Setup and then Orders on standard input, one Answer each on what was
-standard output. What the lab's own code prints goes to standard error.
+standard output, and before an evaluation's any number that say how far a job is. What the lab's
+own code prints goes to standard error.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +21,7 @@ from leanlab.labkit.scoring import score
 from leanlab.labkit.view import Lab
 from leanlab.records import Verdict
 from leanlab.sandbox import Confinement, Sandbox
+from leanlab.sandbox.progress import Progress
 from leanlab.sandbox.sandbox import LAYERS
 
 
@@ -50,6 +53,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came of the setup or of an order."""
 
     confinement: Confinement | None = None
+    progress: Progress | None = None
+    """Of a job: the order's answer is still to come."""
     verdict: Verdict | None = None
     reason: str | None = None
     """Why validate found the experiment invalid; None when it is valid."""
@@ -84,8 +89,11 @@ class Rules:
 class Host:
     """Answers orders until the loop hangs up."""
 
-    def __init__(self, setup: Setup, sandbox: Sandbox, rules: Rules) -> None:
+    def __init__(
+        self, setup: Setup, sandbox: Sandbox, rules: Rules, say: Callable[[Answer], None]
+    ) -> None:
         self._setup = setup
+        self._say = say
         self._sandbox = sandbox
         self._rules = rules
 
@@ -113,6 +121,7 @@ class Host:
             sandbox=self._sandbox,
             limits=self._setup.limits,
             metric=self._setup.metric,
+            on_progress=lambda progress: self._say(Answer(progress=progress)),
         )
 
     def _validate(self, order: Order) -> str | None:
@@ -142,7 +151,7 @@ def main() -> None:
             allow_unsandboxed=setup.allow_unsandboxed,
             layers=LAYERS if setup.confined else (),
         ) as sandbox:
-            host = Host(setup, sandbox, Rules(setup))
+            host = Host(setup, sandbox, Rules(setup), answer)
             answer(Answer(confinement=sandbox.confinement))
             for line in lines:
                 answer(host.answer(msgspec.json.decode(line, type=Order)))

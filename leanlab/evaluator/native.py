@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from leanlab import events
 from leanlab.child import ChildDied
 from leanlab.errors import EvaluatorError
 from leanlab.evaluator.host import Order
@@ -14,7 +15,9 @@ from leanlab.records import Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from leanlab.events import Sink
     from leanlab.lab import Lab
+    from leanlab.sandbox.progress import Progress
 
 _MAKE_DATA_SECONDS = 600.0
 
@@ -22,8 +25,16 @@ _MAKE_DATA_SECONDS = 600.0
 class NativeRules:
     """validate() and evaluate() of the lab, with every fault turned into a verdict."""
 
-    def __init__(self, lab: Lab, *, allow_unsandboxed: bool, confined: bool = True) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        allow_unsandboxed: bool,
+        confined: bool = True,
+        emit: Sink = lambda _: None,
+    ) -> None:
         self._lab = lab
+        self._emit = emit
         self._warm = WarmEvaluator(lab, allow_unsandboxed=allow_unsandboxed, confined=confined)
         # A candidate is ended at limits.seconds by its own supervisor. What is still at work
         # after this is the evaluation itself.
@@ -71,8 +82,13 @@ class NativeRules:
 
     async def evaluate(self, experiment: Path, seed: int) -> Verdict:
         order = Order(do="evaluate", path=str(experiment), seed=seed)
+
+        def tell(progress: Progress) -> None:
+            far, words = progress.fraction, progress.text
+            self._emit(events.Progressed(file=experiment.name, fraction=far, text=words))
+
         try:
-            answer = await self._warm.order_again(order, self._patience)
+            answer = await self._warm.order_again(order, self._patience, tell)
         except TimeoutError:
             return self._ended("evaluate() in evaluation.py")
         except ChildDied as died:

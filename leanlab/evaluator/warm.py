@@ -11,8 +11,13 @@ from leanlab.errors import EvaluatorError
 from leanlab.evaluator.host import Answer, Order, Setup
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from leanlab.lab import Lab
     from leanlab.sandbox import Confinement
+    from leanlab.sandbox.progress import Progress
+
+    OnProgress = Callable[[Progress], None]
 
 _START_SECONDS = 120.0
 
@@ -35,24 +40,36 @@ class WarmEvaluator:
         assert self._confinement is not None
         return self._confinement
 
-    async def order(self, order: Order, seconds: float) -> Answer:
+    async def order(
+        self, order: Order, seconds: float, on_progress: OnProgress = lambda _: None
+    ) -> Answer:
         """Send one order and wait for its answer.
 
         Raises TimeoutError after so many seconds and ChildDied when the process ends; either way
         nothing of it is left. Raises EvaluatorError when the lab cannot be evaluated at all.
         """
         await self._ensure_started()
-        answer = msgspec.json.decode(await self._child.ask(order, seconds), type=Answer)
+
+        def is_progress(line: bytes) -> bool:
+            said = msgspec.json.decode(line, type=Answer).progress
+            if said is not None:
+                on_progress(said)
+            return said is not None
+
+        line = await self._child.ask(order, seconds, is_progress)
+        answer = msgspec.json.decode(line, type=Answer)
         if answer.fatal is not None:
             raise EvaluatorError(answer.fatal)
         return answer
 
-    async def order_again(self, order: Order, seconds: float) -> Answer:
+    async def order_again(
+        self, order: Order, seconds: float, on_progress: OnProgress = lambda _: None
+    ) -> Answer:
         """Like order, but once more where the process ended: that may be nobody's fault here."""
         try:
-            return await self.order(order, seconds)
+            return await self.order(order, seconds, on_progress)
         except ChildDied:
-            return await self.order(order, seconds)
+            return await self.order(order, seconds, on_progress)
 
     async def _ensure_started(self) -> None:
         if self._child.is_alive:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from leanlab.labkit.candidate import Candidate
     from leanlab.records import Verdict
+    from leanlab.sandbox.progress import Progress
 
 
 def main(evaluate: Callable[[Candidate, Lab], dict[str, float] | Verdict]) -> None:
@@ -40,12 +41,18 @@ def main(evaluate: Callable[[Candidate, Lab], dict[str, float] | Verdict]) -> No
                 sandbox=sandbox,
                 limits=config.limits,
                 metric=config.objective.metric,
+                on_progress=_show,
             )
     except LeanlabError as error:
         sys.exit(_complain(str(error)))
     told = verdict.metrics if verdict.status == "scored" else verdict
     print(msgspec.json.encode(told).decode())  # noqa: T201
     sys.exit(0 if verdict.status == "scored" else 1)
+
+
+def _show(progress: Progress) -> None:
+    line = f"progress: {progress.fraction:.0%} {progress.text}"
+    print(line.strip(), file=sys.stderr)  # noqa: T201
 
 
 def main_validate(validate: Callable[[str, Lab], str | None]) -> None:

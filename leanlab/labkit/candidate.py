@@ -19,17 +19,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from leanlab.errors import CandidateFailed, LeanlabError
+from leanlab.labkit.jobs import finished, order_of
 from leanlab.sandbox import wire
 from leanlab.sandbox.channel import Usage
+from leanlab.sandbox.orders import FILE
 from leanlab.sandbox.packing import is_array
 from leanlab.sandbox.process import Answers, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from leanlab.config import Limits
+    from leanlab.labkit.jobs import Done
     from leanlab.sandbox import Sandbox
+    from leanlab.sandbox.jobs import Job
     from leanlab.sandbox.process import Reply
+    from leanlab.sandbox.progress import Progress
 
 _ANSWERED = bytes((wire.ZERO, wire.ONE, wire.JSON))
 _BITS = {wire.ZERO: 0, wire.ONE: 1}
@@ -58,16 +64,24 @@ class Candidate:
     """
 
     def __init__(
-        self, sandbox: Sandbox, source: bytes, name: str, limits: Limits, *, seed: int = 0
+        self,
+        sandbox: Sandbox,
+        source: bytes,
+        name: str,
+        limits: Limits,
+        *,
+        seed: int = 0,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._source = source
         self._name = name
         self._limits = limits
         self._seed = seed
+        self._on_progress = on_progress
         self._process: Process | None = None
         self._hidden = False
-        self._logs: dict[Process, bytes] = {}
+        self._logs: dict[Process | Job, bytes] = {}
         self._ended: list[Usage] = []
 
     @property
@@ -142,6 +156,38 @@ class Candidate:
                 answers = process.predict(predict, asked, reply=_reply(returns), explain=public)
         return _gathered(answers, order, returns, max_failed, self.log)
 
+    def job(
+        self,
+        command: Sequence[str] = ("python", FILE),
+        *,
+        inputs: Mapping[str, bytes | str | Path] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        output_mb: float = 16.0,
+        public: bool = False,
+        any_exit: bool = False,
+    ) -> Done:
+        """Run a command on the experiment, in a folder of its own, and read what it leaves.
+
+        The first word of command is a program: "python" is the one that runs leanlab, with the
+        lab's imports. {file} stands for the experiment. inputs lie read-only in inputs/: bytes,
+        text, or the content of a file. outputs are the files of output/ to read, each with what it
+        must be: bytes, str, or a type that msgspec decodes strictly from JSON. An exit status
+        other than 0 is a CandidateFailed, unless any_exit says that it is yours to judge, and so is
+        an output that is missing or is not what it must be.
+        """
+        self._enter_stage(public=public)
+        order = order_of(command, self._source, self._name, inputs or {}, outputs or {}, output_mb)
+        limits = self._left()
+        with self._sandbox.job(order, limits) as job:
+            self._ended.append(usage := job.wait(self._telling(public=public)))
+            if public:
+                self._logs[job] = bytes(job.log)
+            try:
+                return finished(job, usage, limits, outputs or {}, any_exit=any_exit, public=public)
+            except CandidateFailed as failure:
+                failure.log = self.log
+                raise
+
     def close(self) -> None:
         """End its process. Twice is once."""
         if self._process is not None:
@@ -162,14 +208,25 @@ class Candidate:
         self._hidden = not public
 
     def _start(self) -> Process:
-        """Fork a worker that may use what is left of the limits."""
+        return self._sandbox.process(self._left(), seed=self._seed)
+
+    def _left(self) -> Limits:
+        """What those of its processes that have ended have left of the limits."""
         used = self.usage
-        left = msgspec.structs.replace(
+        return msgspec.structs.replace(
             self._limits,
             seconds=max(0.0, self._limits.seconds - used.seconds),
             cpu_seconds=max(0.0, self._limits.cpu_seconds - used.cpu_seconds),
         )
-        return self._sandbox.process(left, seed=self._seed)
+
+    def _telling(self, *, public: bool) -> Callable[[Progress], None]:
+        def tell(progress: Progress) -> None:
+            if self._on_progress is not None:
+                # Its own words could tell what it has seen.
+                shown = progress if public else msgspec.structs.replace(progress, text="")
+                self._on_progress(shown)
+
+        return tell
 
     def _load(self, process: Process) -> None:
         with self._watched(process, public=True):

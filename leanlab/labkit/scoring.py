@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leanlab.errors import CandidateFailed, Disturbed
+from leanlab.errors import CandidateFailed, ConfinementUnavailable, EvaluatorError
 from leanlab.labkit.candidate import Candidate
 from leanlab.records import Verdict, clean_metrics
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from leanlab.config import Limits
     from leanlab.labkit.view import Lab
     from leanlab.sandbox import Sandbox
+    from leanlab.sandbox.progress import Progress
 
 
 _MAX_TEXT = 16_000
@@ -32,22 +33,28 @@ def score(
     sandbox: Sandbox,
     limits: Limits,
     metric: str,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Verdict:
     """Run evaluate on the experiment, behind the sandbox.
 
     A candidate's fault carries what it printed on public inputs. A fault of evaluate itself
     goes to standard error whole, for the lab's author, and to the verdict by name only: its
-    words may hold labels. Raises Disturbed when neither is at fault.
+    words may hold labels. Raises EvaluatorError or ConfinementUnavailable when neither is at fault.
     """
     with Candidate(
-        sandbox, experiment.read_bytes(), experiment.name, limits, seed=lab.seed
+        sandbox,
+        experiment.read_bytes(),
+        experiment.name,
+        limits,
+        seed=lab.seed,
+        on_progress=on_progress,
     ) as candidate:
         try:
             return _verdict(evaluate(candidate, lab), metric)
         except CandidateFailed as failure:
             text = "\n".join(part for part in (failure.text, failure.log.strip()) if part)
             return Verdict.failed(failure.status, failure.category, text[-_MAX_TEXT:])  # type: ignore[arg-type]
-        except Disturbed:
+        except (ConfinementUnavailable, EvaluatorError):
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the lab's code may raise anything
             traceback.print_exc(file=sys.stderr)

@@ -25,12 +25,16 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     """The trials to build on, best first."""
     memory: bool = True
     """False for an attempt that knows nothing of earlier ones."""
+    offline: bool = False
+    """True where the offline researcher is to answer, whatever the run's backend is."""
 
 
 class Policy(Protocol):
     """Decides from the history and from what it was told; touches nothing."""
 
     name: str
+    offline_first: bool
+    """Whether moves may ask for the offline researcher beside the run's own backend."""
 
     def ask(self, history: History) -> Move:
         """Choose the next trial's move."""
@@ -38,6 +42,10 @@ class Policy(Protocol):
 
     def tell(self, record: Trial) -> None:
         """Learn of a trial of this run."""
+        ...
+
+    def abstained(self) -> None:
+        """Learn that nothing was proposed for the last move, and no trial used up."""
         ...
 
     def due(self, history: History) -> list[Advisor]:
@@ -52,6 +60,8 @@ class Policy(Protocol):
 class Cadence:
     """When Critic and Director are due, and the objective's target: what policies share."""
 
+    offline_first = False
+
     def __init__(self, config: LabConfig) -> None:
         self._config = config
         self._reached: Trial | None = None
@@ -60,6 +70,9 @@ class Cadence:
         objective = self._config.objective
         if record.status == "scored" and objective.reached(record.metrics[objective.metric]):
             self._reached = record
+
+    def abstained(self) -> None:
+        """The same move again would come to the same: the loop ends the run."""
 
     def due(self, history: History) -> list[Advisor]:
         """The cadence counts the ledger's trials; the Critic needs a scored one to look at."""
@@ -80,9 +93,10 @@ class Cadence:
 def make(name: str, config: LabConfig) -> Policy:
     """Return the policy of that name."""
     from leanlab.policy.erm import Erm
+    from leanlab.policy.escalate import Escalate
     from leanlab.policy.greedy import Greedy
 
-    policies: dict[str, type[Greedy | Erm]] = {"greedy": Greedy, "erm": Erm}
+    policies: dict[str, type[Greedy | Erm]] = {"greedy": Greedy, "erm": Erm, "escalate": Escalate}
     if name not in policies:
         near = difflib.get_close_matches(name, policies, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(policies)}."

@@ -7,7 +7,6 @@ import os
 import shutil
 import site
 import sys
-import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,9 @@ import msgspec
 
 from leanlab.child import minimal_environment
 from leanlab.errors import ConfinementUnavailable, EvaluatorError
+from leanlab.sandbox import surroundings
 from leanlab.sandbox.confinement import Found, tier_of
+from leanlab.sandbox.helper import Ready, last_word, starting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,32 +28,7 @@ HOME = ".home"
 """A folder of the lab: its commands have it as home, so what they cache is the lab's."""
 
 _MARKS = ("pyproject.toml", ".git", "requirements.txt")
-_SYSTEM = ("/usr", "/nix/store", "/sys/devices/system/cpu")
-_MERGED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-# Not all of /etc: keys and passwords lie there too.
-_SETTINGS = (
-    "alternatives", "fonts", "group", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
-    "locale.alias", "localtime", "mime.types", "nsswitch.conf", "os-release", "passwd",
-    "protocols", "services", "ssl/certs", "ssl/openssl.cnf", "timezone",
-)  # fmt: skip
 _SETUP_SECONDS = 120.0
-_START = """
-import sys, types
-package = sys.modules["leanlab"] = types.ModuleType("leanlab")
-package.__path__ = [sys.argv[1]]
-from leanlab.sandbox.openprofile import main
-main()
-"""
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """The helper's report; nothing of the lab can write it."""
-
-    landlock: int = 0
-    failed: str = ""
-    """Why nothing was run; empty when the command was."""
-    start: bool = False
-    """Whether it is the command itself that could not be started."""
 
 
 class Commands:
@@ -110,12 +86,15 @@ class Commands:
         return confinement.tier, words
 
     async def start(self, command: list[str], experiment: Path) -> asyncio.subprocess.Process:
-        """Start a command, confined; use `end` on what comes back, whatever happens."""
+        """Start a command, confined; use `end` on what comes back, whatever happens.
+
+        SIGTERM to what comes back ends the command as well, and what comes back ends when all that
+        it started is gone.
+        """
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-s", "-S", "-c", _START,
-                str(Path(__file__).resolve().parents[1]), str(os.getpid()), str(writing),
+                *starting("openprofile"), str(os.getpid()), str(writing),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -131,9 +110,8 @@ class Commands:
             os.close(writing)
         try:
             async with asyncio.timeout(_SETUP_SECONDS):
-                lines = await self._introduce(process, reading, self._plan(command, experiment))
-            reports = [msgspec.json.decode(line, type=Ready) for line in lines.splitlines()]
-            self._require(command, reports)
+                report = await self._introduce(process, reading, self._plan(command, experiment))
+            self._require(command, last_word(report))
         except TimeoutError as error:
             await self._drop(process)
             raise EvaluatorError(
@@ -166,8 +144,7 @@ class Commands:
         finally:
             transport.close()
 
-    def _require(self, command: list[str], reports: list[Ready]) -> None:
-        last = reports[-1] if reports else Ready(failed="its helper ended at its start")
+    def _require(self, command: list[str], last: Ready) -> None:
         if last.start:
             raise EvaluatorError(
                 f"{command[0]} cannot be started in confinement: {last.failed}. It must lie in the "
@@ -182,8 +159,9 @@ class Commands:
 
     def _plan(self, command: list[str], experiment: Path) -> Plan:
         program = shutil.which(command[0]) or command[0]
-        readable, links = self._trees(program)
         project = self._project
+        further = [str(project)] if project != self._folder else []
+        readable, links = surroundings.find(program, further, inside=str(self._folder))
         if project != self._folder:
             keys = [path for path in project.glob(".env*") if path.is_file()]
             readable |= {str(path): os.devnull for path in keys if not path.is_symlink()}
@@ -191,7 +169,7 @@ class Commands:
         return {
             "command": [program, *command[1:]],
             "environment": command_environment(self._folder) | {"TMPDIR": "/tmp"},  # noqa: S108
-            "lab": str(self._folder),
+            "folder": str(self._folder),
             "left_out": self._left_out,
             "experiments": self._experiments,
             "experiment": str(experiment),
@@ -202,28 +180,6 @@ class Commands:
             "megabytes": self._limits.memory_mb,
             "cpu_seconds": int(self._limits.cpu_seconds) + 1,
         }
-
-    def _trees(self, program: str) -> tuple[dict[str, str], dict[str, str]]:
-        """What may be read: the system, this Python, the program, the project. And links at /."""
-        links = {path: os.readlink(path) for path in _MERGED if os.path.islink(path)}  # noqa: PTH114, PTH115
-        wanted = [*_SYSTEM, *(path for path in _MERGED if path not in links)]
-        wanted += [f"/etc/{name}" for name in _SETTINGS]
-        wanted += _interpreter()
-        if self._project != self._folder:
-            wanted.append(str(self._project))
-        found: dict[str, str] = {}
-        for path in sorted(dict.fromkeys(wanted), key=lambda path: path.split("/")):
-            if os.path.exists(path) and not self._seen(path, found):  # noqa: PTH110
-                found[path] = os.path.realpath(path)
-        for path in (program, os.path.realpath(program)) if program.startswith("/") else ():
-            if not self._seen(path, found):
-                found[path] = os.path.realpath(program)
-        return found, links
-
-    def _seen(self, path: str, found: dict[str, str]) -> bool:
-        """Tell whether the path is there anyhow: below a tree that lies where it is, or copied."""
-        inside = [f"{tree}/" for tree, real in found.items() if tree == real]
-        return any(f"{path}/".startswith(tree) for tree in [*inside, f"{self._folder}/"])
 
 
 def command_environment(folder: Path) -> dict[str, str]:
@@ -254,17 +210,3 @@ def project_of(folder: Path) -> Path:
         if any((parent / mark).exists() for mark in _MARKS):
             return parent
     return folder
-
-
-def _interpreter() -> list[str]:
-    """The folders of this Python, of the one it was made from, and of links between them."""
-    folders = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
-    folders += [path for path in sysconfig.get_paths().values() if "/lib" in path]
-    folders += [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
-    program = sys.executable
-    while os.path.islink(program):  # noqa: PTH114
-        program = os.path.join(os.path.dirname(program), os.readlink(program))  # noqa: PTH115, PTH118, PTH120
-        folders.append(os.path.dirname(os.path.dirname(os.path.abspath(program))))  # noqa: PTH100, PTH120
-    folders += [os.path.realpath(folder) for folder in folders]
-    home = os.path.realpath(Path.home())
-    return [folder for folder in folders if not f"{home}/".startswith(f"{folder.rstrip('/')}/")]

@@ -19,6 +19,7 @@ class Found(msgspec.Struct, frozen=True, tag_field="kind", tag="found"):
     seccomp: bool
     missing: dict[str, str]
     arrays: bool = False
+    files: dict[str, str] = {}
 
 
 class Confinement(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,7 @@
 """The second profile: one command of an open lab, with all that it starts, in a world of its own.
 
-    helper           a fresh interpreter, exec'd for this command; enters namespaces, builds a root
-    └ init           process 1 of a pid namespace: gives up every privilege, waits for the command
-      └ command      limits, seccomp; and whatever it starts
-
-When the command ends, so does init, and the kernel then ends everything else in the namespace; the
-same when the helper, or the loop that started it, is killed. Only the standard library is imported
-here, and nothing of the lab is run before all is in place.
+See enclosure.py. The command has a fresh copy of the lab at the lab's own path. Only the standard
+library is imported here.
 """
 
 from __future__ import annotations
@@ -14,52 +9,23 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
-import select
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypedDict
+from typing import TYPE_CHECKING
 
-from leanlab.sandbox import denials, kernel, landlock, scratch, syscalls
-from leanlab.sandbox.namespaces import NOBODY
+from leanlab.sandbox import enclosure, kernel, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROCESSES = 512
-"""Of one command, threads included."""
 
-_SPACES = kernel.NEW_MOUNT | kernel.NEW_NET | kernel.NEW_IPC | kernel.NEW_UTS | kernel.NEW_PID
-_STAGES = ("/mnt", "/tmp", "/var", "/usr")  # noqa: S108 - a mount point; nothing is written there
-_DEVICES = ("null", "zero", "full", "random", "urandom")
-_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
-_READ_ONLY = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
-_PLAIN = kernel.MS_NOSUID | kernel.MS_NODEV
-_OWN_PID_MAX = (6, 14)
-"""Since this Linux every pid namespace has a highest pid of its own; before, all share one."""
+class Plan(enclosure.Plan):
+    """What the evaluator tells the helper, as JSON. folder is the lab's, and where its copy is."""
 
-
-class Plan(TypedDict):
-    """What the evaluator tells the helper, as JSON."""
-
-    command: list[str]
-    environment: dict[str, str]
-    lab: str
-    """The lab's folder: the command's working folder, and where its copy will be."""
     left_out: list[str]
     """Paths in the lab that the copy does not have."""
     experiments: str
     experiment: str
-    readable: dict[str, str]
-    """Path in the new root: real path. A path below another is hidden by nothing above it."""
-    links: dict[str, str]
-    masked: list[str]
-    """Folders in what is readable, to be shown empty."""
-    user: bool
-    """Whether to make a user namespace: an ordinary user needs one."""
-    megabytes: int
-    cpu_seconds: int
 
 
 def main() -> None:
@@ -68,84 +34,20 @@ def main() -> None:
     argv ends in the parent's process id and the descriptor to report on.
     """
     parent, report = int(sys.argv[-2]), int(sys.argv[-1])
-    kernel.die_with_parent()
-    if os.getppid() != parent:
-        os._exit(1)
-    os.set_inheritable(report, False)
-    try:
-        plan: Plan = json.loads(sys.stdin.buffer.read())
-        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        os.dup2(nothing, 0)
-        stage = _leave_the_world(plan)
-        alive, dead = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(dead)
-            _be_init(plan, stage, alive, report)
-    except Exception as error:  # noqa: BLE001 - reported: nothing of the lab has been run
-        _tell(report, error)
-    os.close(report)
-    for stream in (1, 2):
-        os.dup2(nothing, stream)
-    _, status = os.waitpid(child, 0)
-    os._exit(_code(status))
+    enclosure.follow_parent(parent)
+    plan: Plan = json.loads(sys.stdin.buffer.read())
+    enclosure.run(plan, report, lambda: _copying(plan))
 
 
-def _tell(report: int, error: Exception) -> NoReturn:
-    words = error.strerror if type(error) is OSError and error.strerror else str(error)
-    os.write(report, json.dumps({"failed": f"{words or type(error).__name__}"}).encode())
-    os._exit(1)
-
-
-def _code(status: int) -> int:
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
-
-
-def _leave_the_world(plan: Plan) -> str:
-    """Enter the namespaces and build the new root; return where it is."""
-    if plan["user"]:
-        uid, gid = os.geteuid(), os.getegid()
-        kernel.unshare(kernel.NEW_USER)
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{uid or NOBODY} {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"{gid or NOBODY} {gid} 1")
-    kernel.unshare(_SPACES)
-    kernel.mount(None, "/", kernel.MS_REC | kernel.MS_PRIVATE)
-    return _build(plan)
-
-
-def _build(plan: Plan) -> str:
+def _copying(plan: Plan) -> Callable[[str], None]:
     # By descriptors, because the new root may be mounted over the folder that they lie in.
-    lab = os.open(plan["lab"], os.O_PATH | os.O_CLOEXEC)
+    lab = os.open(plan["folder"], os.O_PATH | os.O_CLOEXEC)
     experiment = os.open(plan["experiment"], os.O_RDONLY | os.O_CLOEXEC)
-    trees = {target: kernel.clone_tree(source) for target, source in plan["readable"].items()}
-    devices = {name: kernel.clone_tree(f"/dev/{name}") for name in _DEVICES}
-    os.umask(0o022)
-    stage = next(path for path in _STAGES if Path(path).is_dir())
-    kernel.mount("tmpfs", stage, _PLAIN, "size=1m,mode=755")
-    size = f"size={plan['megabytes']}m,nr_inodes=200k"
-    steps: dict[str, Callable[[str], None]] = {
-        target: _placing(tree, _READ_ONLY) for target, tree in trees.items()
-    }
-    steps |= {path: _tmpfs("size=4k,mode=755", kernel.MS_RDONLY) for path in plan["masked"]}
-    steps["/tmp"] = steps["/dev/shm"] = _tmpfs(f"{size},mode=1777")  # noqa: S108
-    steps["/dev"] = _tmpfs("size=64k,mode=755")
-    steps |= {f"/dev/{name}": _placing(tree, kernel.MS_NOSUID) for name, tree in devices.items()}
-    steps[plan["lab"]] = _tmpfs(f"{size},mode=755")
-    for target in sorted(steps, key=lambda path: path.split("/")):
-        steps[target](stage + target)
-    for name, end in _LINKS.items():
-        Path(f"{stage}/dev/{name}").symlink_to(end)
-    for link, end in plan["links"].items():
-        Path(stage + link).symlink_to(end)
-    Path(f"{stage}/proc").mkdir()
-    _copy_lab(plan, stage, lab, experiment)
-    return stage
+    return lambda stage: _copy_lab(plan, stage, lab, experiment)
 
 
 def _copy_lab(plan: Plan, stage: str, lab: int, experiment: int) -> None:
-    source, target = f"/proc/self/fd/{lab}", stage + plan["lab"]
+    source, target = f"/proc/self/fd/{lab}", stage + plan["folder"]
     try:
         shown = scratch.fill(source, target, plan["left_out"], plan["experiments"])
     except OSError as error:
@@ -154,151 +56,10 @@ def _copy_lab(plan: Plan, stage: str, lab: int, experiment: int) -> None:
         size = f"limits.memory_mb, {plan['megabytes']}"
         raise OSError(error.errno, f"a copy of the lab does not fit into {size}") from error
     for path, place in shown:
-        kernel.attach(kernel.clone_tree(path), place, _READ_ONLY)
+        kernel.attach(kernel.clone_tree(path), place, enclosure.READ_ONLY)
         plan["readable"][place.removeprefix(stage)] = path
     Path(stage + plan["experiment"]).parent.mkdir(parents=True, exist_ok=True)
     scratch.copy(f"/proc/self/fd/{experiment}", stage + plan["experiment"])
     Path(target, plan["environment"]["HOME"].rpartition("/")[2]).mkdir(exist_ok=True)
     os.close(lab)
     os.close(experiment)
-
-
-def _placing(tree: int, how: int) -> Callable[[str], None]:
-    def place(target: str) -> None:
-        path = Path(target)
-        if Path(f"/proc/self/fd/{tree}").is_dir():
-            path.mkdir(parents=True, exist_ok=True)
-        elif not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        kernel.attach(tree, target, how)
-        os.close(tree)
-
-    return place
-
-
-def _tmpfs(options: str, more: int = 0) -> Callable[[str], None]:
-    def place(target: str) -> None:
-        Path(target).mkdir(parents=True, exist_ok=True)
-        kernel.mount("tmpfs", target, _PLAIN | more, options)
-
-    return place
-
-
-def _be_init(plan: Plan, stage: str, alive: int, report: int) -> NoReturn:
-    """Be process 1: when it ends, all end."""
-    try:
-        kernel.die_with_parent()
-        if select.select([alive], [], [], 0)[0]:
-            os._exit(1)
-        _mount_proc(f"{stage}/proc", bounded=not plan["user"])
-        _swap_root(stage)
-        have = _give_up_privileges(plan)
-        os.chdir(plan["lab"])
-        child = os.fork()
-    except Exception as error:  # noqa: BLE001 - reported: nothing of the lab has been run
-        _tell(report, error)
-    if child == 0:
-        _become(plan, report, have)
-    os.close(report)
-    for stream in (1, 2):
-        os.dup2(0, stream)
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            os._exit(_code(status))
-
-
-def _mount_proc(target: str, *, bounded: bool) -> None:
-    kernel.mount("proc", target, kernel.MS_NOEXEC | _PLAIN)
-    release = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
-    if bounded and release >= _OWN_PID_MAX:
-        # The limit on processes never binds for root, which it may have to stay.
-        Path(f"{target}/sys/kernel/pid_max").write_text(f"{PROCESSES}")
-    kernel.mount(None, target, kernel.MS_REMOUNT | kernel.MS_NOEXEC | _READ_ONLY)
-
-
-def _swap_root(stage: str) -> None:
-    table = syscalls.architecture()
-    if table is None:
-        raise OSError(f"no system-call numbers for {os.uname().machine}")
-    old = f"{stage}/old"
-    Path(old).mkdir()
-    kernel.pivot_root(syscalls.PIVOT_ROOT[table.column], stage, old)
-    os.chdir("/")
-    kernel.detach("/old")
-    Path("/old").rmdir()
-    kernel.mount(None, "/", kernel.MS_REMOUNT | _READ_ONLY)
-
-
-def _give_up_privileges(plan: Plan) -> int:
-    """Change to an unprivileged user where that is possible, and drop every capability.
-
-    Returns the version of Landlock that confines from here on; 0 without.
-    """
-    kernel.drop_bounding_set()
-    if os.geteuid() == 0 and _nobody_can_work(plan):
-        _hand_over(plan["lab"])
-        _become_nobody()
-    kernel.die_with_parent()
-    kernel.forbid_new_privileges()
-    kernel.forbid_inspection()
-    kernel.drop_capabilities()
-    try:
-        landlock.restrict_writing([plan["lab"], "/tmp", "/dev"])  # noqa: S108
-        return landlock.version()
-    except OSError:
-        return 0
-
-
-def _become_nobody() -> None:
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
-
-
-def _nobody_can_work(plan: Plan) -> bool:
-    """Tell whether an unprivileged user can read what is there: it may be closed to others."""
-    child = os.fork()
-    if child == 0:
-        _become_nobody()
-        programs = [plan["command"][0], sys.executable]
-        able = all(os.access(path, os.X_OK) for path in programs if path.startswith("/"))
-        able = able and all(os.access(path, os.R_OK) for path in [os.__file__, *plan["readable"]])
-        os._exit(0 if able else 1)
-    return os.waitpid(child, 0)[1] == 0
-
-
-def _hand_over(folder: str) -> None:
-    for place, _, files in os.walk(folder):
-        for path in (place, *(f"{place}/{name}" for name in files)):
-            try:
-                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-            except OSError:
-                # Shown as it is, read-only.
-                continue
-
-
-def _become(plan: Plan, report: int, have: int) -> NoReturn:
-    """Take the last step and run the command."""
-    try:
-        for name, value in (
-            ("NPROC", PROCESSES),
-            ("CPU", plan["cpu_seconds"]),
-            ("DATA", plan["megabytes"] << 20),
-            ("CORE", 0),
-        ):
-            kind = getattr(resource, f"RLIMIT_{name}")
-            hard = resource.getrlimit(kind)[1]
-            bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(kind, (bound, bound))
-        table = syscalls.architecture()
-        assert table is not None
-        kernel.install_filter(denials.program(table))
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
-        os.write(report, json.dumps({"landlock": have}).encode() + b"\n")
-        os.execvpe(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606
-    except OSError as error:
-        os.write(report, json.dumps({"failed": f"{error.strerror}", "start": True}).encode())
-        os._exit(127)

@@ -30,7 +30,8 @@ MODEL_BYTES = 64 << 20
 Reply = Literal["bit", "json"]
 
 _LAST_WORD = 0.25
-_LATE = frozenset({"timed out", "out of cpu time"})
+LATE = frozenset({"timed out", "out of cpu time"})
+"""Categories of a candidate that has timed out, rather than crashed."""
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,5 +254,5 @@ def _bad_reply() -> CandidateFailed:
 
 
 def _failure(category: str, text: str) -> CandidateFailed:
-    status = "timed_out" if category in _LATE else "crashed"
+    status = "timed_out" if category in LATE else "crashed"
     return CandidateFailed(status, category, f"{category}: {text}" if text else category)

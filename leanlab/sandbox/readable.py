@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _SYSTEM = ("/usr/share/zoneinfo", "/etc/localtime", "/etc/ld.so.cache")
-_PACKAGES = ("site-packages", "dist-packages")
+PACKAGES = ("site-packages", "dist-packages")
 
 
 class HiddenRuntimeError(Exception):
@@ -73,8 +73,8 @@ def find(packages: Iterable[str], hidden: Collection[Path]) -> Readable:
     """Find everything that this interpreter needs to go on importing these top-level packages."""
     concealed = {path.resolve() for path in hidden}
     standard = standard_library()
-    stores = {Path(entry).resolve() for entry in sys.path if Path(entry).name in _PACKAGES}
-    stores |= {(path / name).resolve() for path in standard for name in _PACKAGES}
+    stores = {Path(entry).resolve() for entry in sys.path if Path(entry).name in PACKAGES}
+    stores |= {(path / name).resolve() for path in standard for name in PACKAGES}
     excluded = concealed | stores | {Path(__file__).resolve().parents[1]}
     wanted = [*standard, *map(Path, _SYSTEM)]
     wanted += [path for name in packages for path in _locations(sys.modules.get(name))]

@@ -16,12 +16,15 @@ import msgspec
 from leanlab.errors import ConfinementUnavailable, Disturbed, EvaluatorError
 from leanlab.sandbox import wire
 from leanlab.sandbox.confinement import Confinement, Found, tier_of
+from leanlab.sandbox.jobs import Job
+from leanlab.sandbox.orders import plan_of
 from leanlab.sandbox.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from leanlab.config import Limits
+    from leanlab.sandbox.orders import Order
 
 LAYERS = ("namespaces", "landlock", "seccomp")
 """What confines, beside limits and a process of its own."""
@@ -74,11 +77,13 @@ class Sandbox:
     ) -> None:
         ours, theirs = socket.socketpair()
         self._control = ours
+        self._hidden = [Path(path).absolute() for path in hidden]
+        self._files: dict[str, str] = {}
         # The kernel tells a child of its parent's death when the thread that started it ends.
         main = threading.current_thread() is threading.main_thread()
         config = {
             "imports": list(imports),
-            "hidden": [str(Path(path).absolute()) for path in hidden],
+            "hidden": [str(path) for path in self._hidden],
             "layers": list(layers),
             "parent": os.getpid() if main else 0,
         }
@@ -106,6 +111,21 @@ class Sandbox:
         """Fork one confined worker. It starts at once; its wall clock runs from here."""
         return Process(self._control, limits, seed, arrays=self._arrays)
 
+    def job(self, order: Order, limits: Limits) -> Job:
+        """Run a command on an experiment, confined; its wall clock runs from here.
+
+        Raises EvaluatorError when the order cannot be carried out, and ConfinementUnavailable
+        without namespaces and seccomp, whatever else is allowed.
+        """
+        if self.confinement.tier not in ("A", "C"):
+            raise ConfinementUnavailable(
+                "this lab runs jobs, which need namespaces and seccomp, and here there is only "
+                f"{self.confinement.summary.removeprefix('confinement: ')}"
+            )
+        user = "user" in self.confinement.layers
+        plan = plan_of(order, limits, packages=self._files, hidden=self._hidden, user=user)
+        return Job(plan, order.contents, limits)
+
     def close(self) -> None:
         """Hang up: the zygote ends. Processes still open are killed."""
         self._control.close()
@@ -128,6 +148,7 @@ class Sandbox:
                 report = msgspec.json.decode(text, type=_Refused | Found)
                 if isinstance(report, Found):
                     self._arrays = report.arrays
+                    self._files = report.files
                     return tier_of(report)
                 raise _refusal(report)
         self._control.close()

@@ -56,6 +56,8 @@ class Found(NamedTuple):
     missing: dict[str, str]
     arrays: bool
     """Whether numpy came with the imports."""
+    files: dict[str, str]
+    """What candidates may read, as path and real path: jobs get the imports from there."""
 
 
 def main() -> None:
@@ -100,7 +102,7 @@ def _prepare(
             "hidden", f"{error}, which candidates must not read. Move it out."
         ) from error
     with _in_earnest():
-        found = _collect(probes)
+        found = _collect(probes, files.files)
     guarded = bool(layers) and sys.platform == "linux"
     root = guarded and os.geteuid() == 0 and found.namespaces != "user"
     # Where nothing else decides which files can be read, none can.
@@ -194,7 +196,7 @@ def _start_probes(layers: Sequence[str]) -> dict[str, _Attempt]:
     return {name: _Attempt(step) for name, step in steps.items()}
 
 
-def _collect(probes: dict[str, _Attempt]) -> Found:
+def _collect(probes: dict[str, _Attempt], files: dict[str, str]) -> Found:
     failures = {name: probe.failure() for name, probe in probes.items()}
     if failures.get("root"):
         # In a container, root may lack the right to mount, and still have a user namespace.
@@ -213,6 +215,7 @@ def _collect(probes: dict[str, _Attempt]) -> Found:
         seccomp="seccomp" in works,
         missing={layer: why for layer, why in missing.items() if why},
         arrays="numpy" in sys.modules,
+        files=files,
     )
 
 

@@ -10,37 +10,82 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from leanlab.synthesis.evidence import coin, log2_chance
-from leanlab.synthesis.learner import Sample, best_of_kinds, learn
-from leanlab.synthesis.rules import FAMILIES
+from leanlab.synthesis.learning.board import exceptions
+from leanlab.synthesis.learning.search import FAMILIES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from leanlab.labkit import Brief, Row
-    from leanlab.synthesis.rules import Rule
+    from leanlab.synthesis.learning.learned import Rule
     from leanlab.synthesis.splits import Split
 
-CONVINCING = -10.0
-"""log2 of the chance below which a fit is taken to be no accident: about one in a thousand."""
+GAIN = 10.0
+"""A rule is proposed when it is shorter than the labels by that many bits."""
 RECENT = 8
 """How many of the last trials the Critic goes into."""
-UNSEEN = 100
-"""After that many untried rules in a row, the rest of the history is somebody else's."""
+LISTED = 8
+"""How many untried rules the Director lists."""
+SOFTENED = 0.005
+"""No share of differing answers is taken to be nearer to 0 or 1 than that."""
 
 
-def criticism(brief: Brief, train: Split) -> str:
+def convincing(rule: Rule, train: Split) -> bool:
+    """Tell whether the rule is clearly shorter than the labels that it explains."""
+    fewer = min(sum(train.labels), len(train) - sum(train.labels))
+    return exceptions(len(train), fewer) - rule.total >= GAIN
+
+
+def ranked(rules: Sequence[Rule], brief: Brief, train: Split) -> list[Rule]:
+    """Order rules by their two-part code and by how well they explain the scores of others.
+
+    If a rule is true, one that was tried is wrong exactly where the two differ: so its errors among
+    n validation strings come with the binomial probability of the share of probes on which they do.
+    """
+    known = {rule.sha256: rule for rule in rules}
+    n = brief.params.get("val") or len(train)
+    scores = [
+        (known[row.sha256], row.metrics[brief.metric])
+        for row in brief.history
+        if row.sha256 in known and 0 <= row.metrics.get(brief.metric, -1) <= 1
+    ]
+
+    def surprise(rule: Rule) -> float:
+        bits = 0.0
+        for other, score in scores:
+            share = min(1 - SOFTENED, max(SOFTENED, rule.differs(other)))
+            wrong = round((1 - score) * n)
+            bits -= wrong * math.log2(share) + (n - wrong) * math.log2(1 - share)
+        return bits
+
+    return sorted(rules, key=lambda rule: (rule.total + surprise(rule), rule.code))
+
+
+def criticism(brief: Brief, train: Split, rules: Sequence[Rule]) -> str:
     """Return the Critic's feedback as Markdown."""
-    known = _recognised(brief, train)
+    known = _recognised(brief, rules)
     lines = [*_against_a_coin(brief), _counted(brief), _repeated(brief), _families(known)]
     recent = [row for row in brief.history if row.status == "scored"][-RECENT:]
     lines += [line for row in recent if (line := _over_fit(row, brief.metric, known, train))]
     return "\n".join(["# Critic's feedback", "", *(f"- {line}" for line in lines), ""])
 
 
-def direction(brief: Brief, train: Split) -> str:
+def direction(brief: Brief, train: Split, rules: Sequence[Rule]) -> str:
     """Return the Director's notes as Markdown; `Try next:` names a family for the Worker."""
-    best = best_of_kinds(train)
-    lines = ["# Director's notes", "", *_decision(brief, train, best), ""]
-    lines += [_equations(train), "", "The best of each kind of rule:", ""]
-    for rule in best:
+    tried = {row.sha256 for row in brief.history}
+    worth = [rule for rule in rules if convincing(rule, train)]
+    left = [rule for rule in ranked(worth, brief, train) if rule.sha256 not in tried]
+    lines = ["# Director's notes", ""]
+    if not worth:
+        lines.append("No rule is shorter than the training labels: the learner abstains.")
+    elif not left:
+        lines.append(f"All {len(worth)} rules that the learner found were tried.")
+    else:
+        best = left[0]
+        fit = "no accident" if best.train_errors == 0 else "no accident, for all its errors"
+        lines += [f"The fit of {best.slug} is {fit}.", f"Try next: {best.family}", ""]
+        lines += ["What the training strings and the scores so far leave open, best first:", ""]
+    for rule in left[:LISTED]:
         chance = _power(log2_chance(rule.bits, rule.train_errors, train))
         lines.append(
             f"- {rule.slug} ({rule.family}, {rule.bits:.1f} bits): {rule.train_errors} of "
@@ -49,62 +94,10 @@ def direction(brief: Brief, train: Split) -> str:
     return "\n".join([*lines, ""])
 
 
-def _decision(brief: Brief, train: Split, best: list[Rule]) -> list[str]:
-    chances = {rule.sha256: log2_chance(rule.bits, rule.train_errors, train) for rule in best}
-    rows = {row.sha256: row for row in brief.history}
-    lines: list[str] = []
-    for rule in sorted(best, key=lambda rule: chances[rule.sha256]):
-        if chances[rule.sha256] > CONVINCING:
-            break
-        row = rows.get(rule.sha256)
-        if row is None:
-            fit = "no accident" if rule.train_errors == 0 else "no accident, for all its errors"
-            return [*lines, f"The fit of {rule.slug} is {fit}.", f"Try next: {rule.family}"]
-        value = row.metrics.get(brief.metric)
-        told = row.status if value is None else f"{brief.metric} {value:g}"
-        lines.append(f"{rule.slug} was tried in trial {row.trial}: {told}.")
-    if not lines:
-        lines.append("No kind of rule fits the training strings better than chance allows for.")
-    tried = {rule.family for rule in _recognised(brief, train).values()}
-    for rule in best:
-        if rule.family not in tried:
-            return [
-                *lines,
-                f"The shortest family that nobody tried is {rule.family}.",
-                f"Try next: {rule.family}",
-            ]
-    return [*lines, "Every family was tried: go on in order of description length."]
-
-
-def _equations(train: Split) -> str:
-    sample = Sample(train)
-    system = sample.system()
-    text = (
-        f"A parity of positions, negated or not, has to solve {len(train)} equations over GF(2) in "
-        f"{system.width} unknowns; their rank is {system.rank}. "
-    )
-    if not system.consistent:
-        return text + "They are inconsistent: no parity fits every training string."
-    spare = len(train) - system.rank
-    if spare == 0:
-        return text + "They are consistent, as they would be with any labels: that is no evidence."
-    return text + (
-        f"They are consistent, which labels from a fair coin would be with chance {_power(-spare)}."
-    )
-
-
-def _recognised(brief: Brief, train: Split) -> dict[int, Rule]:
+def _recognised(brief: Brief, rules: Sequence[Rule]) -> dict[int, Rule]:
     """Return the rule of each trial that tried one of the learner's."""
-    hashes = {row.sha256 for row in brief.history}
-    rules: dict[str, Rule] = {}
-    missed = 0
-    for rule in learn(train):
-        if rule.sha256 in hashes:
-            rules[rule.sha256] = rule
-            missed = 0
-        elif (missed := missed + 1) == UNSEEN:
-            break
-    return {row.trial: rules[row.sha256] for row in brief.history if row.sha256 in rules}
+    known = {rule.sha256: rule for rule in rules}
+    return {row.trial: known[row.sha256] for row in brief.history if row.sha256 in known}
 
 
 def _counted(brief: Brief) -> str:
@@ -128,8 +121,7 @@ def _repeated(brief: Brief) -> str:
 def _families(known: dict[int, Rule]) -> str:
     tried = {rule.family for rule in known.values()}
     done = ", ".join(family for family in FAMILIES if family in tried) or "none"
-    left = ", ".join(family for family in FAMILIES if family not in tried) or "none"
-    return f"Families tried: {done}; not tried: {left}."
+    return f"Families tried: {done}."
 
 
 def _over_fit(row: Row, metric: str, known: dict[int, Rule], train: Split) -> str:
@@ -173,4 +165,4 @@ def _against_a_coin(brief: Brief) -> list[str]:
 def _power(log2: float) -> str:
     if log2 >= 0:
         return "1"
-    return f"2^{log2:.0f}" if log2 <= CONVINCING else f"{2**log2:.2g}"
+    return f"2^{log2:.0f}" if log2 <= -10 else f"{2**log2:.2g}"

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Toolbox:
-    """The tools of one run. Leaving it ends what they started."""
+    """The tools of one run. Leaving it ends what they started.
+
+    lent names those that the lab's researcher is to lend.
+    """
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Toolbox:
         evaluator: Evaluator,
         emit: Sink,
         *,
+        lent: tuple[str, ...],
         allow_unsandboxed: bool = False,
     ) -> None:
         self._lab = lab
@@ -36,7 +40,7 @@ class Toolbox:
         self._evaluator = evaluator
         self._emit = emit
         self._snippets = Snippets(lab, workspace, allow_unsandboxed=allow_unsandboxed)
-        self._family = FamilyTools(lab, workspace)
+        self._family = FamilyTools(lab, workspace, lent)
 
     def of(self, role: Role, trial: int) -> tuple[Tool, ...]:
         """A Worker's tools, or those of a role that only looks and answers."""

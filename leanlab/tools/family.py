@@ -23,10 +23,10 @@ _SECONDS = 300.0
 
 
 class FamilyTools:
-    """The tools that lab.json names. The process is started only where it names some."""
+    """The tools of these names. The process is started only where there are some."""
 
-    def __init__(self, lab: Lab, workspace: Path) -> None:
-        self._names = lab.config.tools
+    def __init__(self, lab: Lab, workspace: Path, names: tuple[str, ...]) -> None:
+        self._names = names
         self._workspace = workspace
         self._process = ResearcherProcess(lab)
         self.tools: tuple[Tool, ...] = ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -58,6 +60,24 @@ def evaluations_a_second(*, streams: int, each: int) -> list[float]:
         return [each / timed(stream) for _ in range(streams)]
 
 
+def job_seconds_in_pairs(*, pairs: int) -> list[tuple[float, float]]:
+    """Times of a Python that does nothing, started plainly, and right after that as a job."""
+    plainly = [sys.executable, "-I", "-c", ""]
+    with Sandbox() as sandbox:
+        return [
+            (
+                timed(lambda: subprocess.run(plainly, check=True)),
+                timed(lambda: _job(sandbox, ["python", "-I", "-c", ""])),
+            )
+            for _ in range(pairs)
+        ]
+
+
+def _job(sandbox: Sandbox, command: list[str]) -> None:
+    with Candidate(sandbox, SOURCE, "0001_count.py", LIMITS) as candidate:
+        candidate.job(command)
+
+
 @contextmanager
 def _ready(source: bytes, *imports: str) -> Iterator[Sandbox]:
     """A sandbox that has answered a few times, and rightly."""
@@ -70,6 +90,7 @@ def _ready(source: bytes, *imports: str) -> Iterator[Sandbox]:
 
 def figures(*, pairs: int, streams: int, each: int) -> list[Figure]:
     seconds = seconds_in_pairs(pairs=pairs)
+    jobs = job_seconds_in_pairs(pairs=pairs)
     return [
         Figure(
             name="10,000 strings, not confined",
@@ -87,5 +108,10 @@ def figures(*, pairs: int, streams: int, each: int) -> list[Figure]:
             unit="/s",
             values=tuple(evaluations_a_second(streams=streams, each=each)),
             at_least=50,
+        ),
+        Figure(
+            name="a job adds to a Python that does nothing",
+            unit="ms",
+            values=milliseconds(behind - bare for bare, behind in jobs),
         ),
     ]

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-from itertools import islice
 from pathlib import Path
 
 import jinja2
@@ -16,7 +15,7 @@ import pytest
 from leanlab.config import load
 from leanlab.labkit import Lab
 from leanlab.synthesis import data, splits
-from leanlab.synthesis.learner import learn
+from leanlab.synthesis.learning.learned import propose
 
 LAB = Path(__file__).parents[2] / "labs" / "parity"
 CONFIG = load(LAB / "lab.json")
@@ -47,24 +46,24 @@ def test_the_committed_data_are_what_make_data_writes(tmp_path):
     module("evaluation").make_data(Lab(folder=LAB, data=tmp_path, params=CONFIG.params))
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert made == {path.name: path.read_bytes() for path in (LAB / "data").iterdir()}
-    assert set(made) == {"train.txt", "val.txt", "test.txt", "meta.json"}
+    assert set(made) == {"train.txt", "val.txt", "test.txt", "domain.txt", "meta.json"}
 
 
 def test_the_task_shows_every_example_and_names_nothing_hidden():
     train = (LAB / "data" / "train.txt").read_text()
     template = jinja2.Template((LAB / "task.md").read_text(), undefined=jinja2.StrictUndefined)
     public = {name: CONFIG.params[name] for name in CONFIG.public_params}
-    files = {"data/train.txt": train}
+    statement = (LAB / "data" / "domain.txt").read_text()
+    files = {"data/train.txt": train, "data/domain.txt": statement}
     text = template.render(params=public, files=files)
     assert f"```\n{train}```" in text
-    assert "Strings of 50 characters" in text
-    assert "100 examples" in text
+    assert "Every string has 50 characters, each of them 0 or 1." in text
     for word in ("parity", "odd", "sum", "fn_a", "test_accuracy", "val.txt", "test.txt", "meta"):
         assert word not in text.lower()
 
 
 def test_nothing_hidden_is_public():
-    assert set(CONFIG.public) == {"task.md", "validate.py", "data/train.txt"}
+    assert set(CONFIG.public) == {"task.md", "validate.py", "data/train.txt", "data/domain.txt"}
     assert set(CONFIG.revealed) == {"val_accuracy", "train_accuracy"}
     assert "parity" not in (LAB / "validate.py").read_text()
 
@@ -90,7 +89,7 @@ def test_valid_experiments(source):
 
 
 def test_all_rules_of_the_learner_are_valid():
-    every = islice(learn(splits.read(LAB / "data" / "train.txt")), 200)
+    every = propose(splits.read(LAB / "data" / "train.txt"))
     assert {validity(rule.code) for rule in every} == {None}
 
 

@@ -3,6 +3,7 @@
 prize: the score that it prints
 control: in process
 remedy: score in evaluate(candidate, lab), which shares no process with an experiment
+open: forged
 kind: snippet
 """
 import os

@@ -3,6 +3,7 @@
 prize: an evaluator that reads both streams
 control: in process
 remedy: score in evaluate(candidate, lab), which shares no process with an experiment
+open: resisted
 kind: snippet
 """
 import atexit, sys

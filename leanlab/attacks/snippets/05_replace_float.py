@@ -3,6 +3,7 @@
 prize: the arithmetic of the metric
 control: in process
 remedy: score in evaluate(candidate, lab), which shares no process with an experiment
+open: forged
 kind: snippet
 """
 import builtins

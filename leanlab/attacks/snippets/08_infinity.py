@@ -3,6 +3,7 @@
 prize: a sum that no honest answer reaches
 control: in process
 remedy: metrics must be finite: leanlab refuses others; clip answers in evaluate()
+open: resisted
 kind: snippet
 """
 pass

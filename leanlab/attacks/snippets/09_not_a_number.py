@@ -3,6 +3,7 @@
 prize: comparisons that are never false
 control: in process
 remedy: metrics must be finite: leanlab refuses others; ask isfinite() of answers in evaluate()
+open: resisted
 kind: snippet
 """
 pass

@@ -2,7 +2,8 @@
 
 prize: the rules
 control: unconfined
-remedy: run with tier A or B; `leanlab check` says what is missing
+remedy: run where leanlab can confine; `leanlab check` says what is missing
+open: resisted
 kind: snippet
 """
 put(T["evaluation"], "def evaluate(candidate, lab):\n    return " + T["best"] + "\n")

@@ -2,7 +2,8 @@
 
 prize: the labels
 control: unconfined
-remedy: run with tier A or B; `leanlab check` says what is missing
+remedy: run where leanlab can confine; `leanlab check` says what is missing
+open: read
 kind: snippet
 """
 found = ""

@@ -2,7 +2,8 @@
 
 prize: what earlier evaluations have shown
 control: unconfined
-remedy: run with tier A or B; `leanlab check` says what is missing
+remedy: run where leanlab can confine; `leanlab check` says what is missing
+open: resisted
 kind: snippet
 """
 put(T["cache"], "seen")

@@ -3,6 +3,7 @@
 prize: a machine that swaps
 control: not run: it could hurt this machine
 remedy: limits.memory_mb in lab.json
+open: resisted
 kind: snippet
 """
 hoard = []

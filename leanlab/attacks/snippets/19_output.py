@@ -3,6 +3,7 @@
 prize: the memory of whoever keeps it
 control: not run: it could hurt this machine
 remedy: limits.output_kb in lab.json
+open: resisted
 kind: snippet
 """
 import os

@@ -2,9 +2,30 @@
 
 prize: runs that cannot be recorded
 control: unconfined
-remedy: run with tier A or B; `leanlab check` says what is missing
+remedy: run where leanlab can confine; `leanlab check` says what is missing
+open: resisted
 kind: snippet
 """
 import os
-for number in range(100):
-    os.mkdir(os.path.join(T["scratch"], "inode%d" % number))
+
+def make_folders(place, most):
+    number = 0
+    while most is None or number < most:
+        os.mkdir(os.path.join(place, "inode%d" % number))
+        number += 1
+
+def make_bytes(place):
+    with open(os.path.join(place, "filling"), "wb", 0) as file:
+        while True:
+            file.write(bytes(1 << 20))
+
+try:
+    make_folders(T["scratch"], 100)
+except OSError:
+    # Not the disk itself: all that there is, then, without end.
+    for place in (".", "/tmp", "/dev/shm") if T["confined"] else ():
+        for fill in (make_bytes, lambda place: make_folders(place, None)):
+            try:
+                fill(place)
+            except OSError:
+                continue

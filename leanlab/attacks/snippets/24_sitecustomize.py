@@ -3,8 +3,12 @@
 prize: every Python that starts there
 control: in process
 remedy: start Python with -P -s or -I and a clean PYTHONPATH, as leanlab does
+open: resisted
 kind: sitecustomize
 """
 import builtins, json, sys
 json.dumps = lambda *_, **__: T["best"]
-put(T["planted"], "ran")
+try:
+    put(T["planted"], "ran")
+except OSError:
+    pass

@@ -3,8 +3,12 @@
 prize: every import of the evaluator
 control: in process
 remedy: do not import from folders that others write to; keep frozen files' imports installed
+open: forged
 kind: shadow
 """
 import builtins, json, sys
 json.dumps = lambda *_, **__: T["best"]
-put(T["planted"], "ran")
+try:
+    put(T["planted"], "ran")
+except OSError:
+    pass

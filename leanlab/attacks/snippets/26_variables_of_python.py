@@ -3,8 +3,12 @@
 prize: every process that inherits them
 control: in process
 remedy: start evaluations with a minimal environment, as leanlab does
+open: resisted
 kind: variables
 """
 import builtins, json, sys
 json.dumps = lambda *_, **__: T["best"]
-put(T["planted"], "ran")
+try:
+    put(T["planted"], "ran")
+except OSError:
+    pass

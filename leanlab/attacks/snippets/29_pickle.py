@@ -3,6 +3,7 @@
 prize: the process that reads the reply
 control: in process
 remedy: take replies through candidate.call with the type that you expect in returns; never unpickle
+open: forged
 kind: snippet
 """
 pass

@@ -3,6 +3,7 @@
 prize: every comparison with a label
 control: in process
 remedy: take replies through candidate.call with the type that you expect in returns
+open: forged
 kind: snippet
 """
 pass

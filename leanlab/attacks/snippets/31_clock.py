@@ -3,6 +3,7 @@
 prize: a metric of speed; a time limit kept inside the process
 control: in process
 remedy: measure time in evaluate(), by its own clock
+open: forged
 kind: snippet
 """
 import time

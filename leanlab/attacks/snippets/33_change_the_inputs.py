@@ -3,6 +3,7 @@
 prize: a label that is computed from its input afterwards
 control: in process
 remedy: compute labels before, or from a copy; leanlab sends copies
+open: forged
 kind: snippet
 """
 pass

@@ -3,6 +3,7 @@
 prize: a reader that takes the last key, or falls over
 control: in process
 remedy: take replies through candidate.call with the type that you expect in returns
+open: resisted
 kind: snippet
 """
 import atexit

@@ -1,0 +1,1 @@
+"""The learner: a typed grammar of rules on strings, searched from short descriptions to long."""

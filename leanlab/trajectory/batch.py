@@ -1,0 +1,131 @@
+"""Batch and Row: functions compiled together: many values of one, many functions on one value.
+
+A call of a Python function costs more than what most bodies do. Where a body is a single
+expression, it is written into the loop; where it might change its argument, it gets a copy.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from leanlab.trajectory.bodies import NAMES
+from leanlab.trajectory.values import KINDS, fresh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+
+    from leanlab.trajectory.library import FunctionDef
+
+    Body = Callable[[Any], Any]
+
+_CHANGING = frozenset({
+    "add", "append", "clear", "difference_update", "discard", "extend", "insert",
+    "intersection_update", "pop", "popitem", "remove", "reverse", "setdefault", "sort",
+    "symmetric_difference_update", "update",
+})  # fmt: skip
+"""Every method that changes a value of a plain type."""
+
+
+RAISED = object()
+"""Stands in a row for what a function that raised did not make."""
+
+
+class Row:
+    """Functions of one input type, run on one value in one go; compiled on first use."""
+
+    def __init__(self, functions: Sequence[FunctionDef], bodies: Mapping[str, Body]) -> None:
+        self.functions = functions
+        self._expressions, self._names = _written(functions, bodies)
+
+    @cached_property
+    def of(self) -> Callable[[Any], Sequence[Any]]:
+        """Takes a value, and returns what each function makes of it, or RAISED."""
+        lines = ["def run(x):"]
+        for i, expression in enumerate(self._expressions):
+            lines += ["    try:", f"        _{i} = {expression}"]
+            lines += ["    except Exception:", f"        _{i} = _raised"]
+        lines.append(f"    return ({''.join(f'_{i}, ' for i in range(len(self.functions)))})")
+        return _compiled(lines, {**self._names, "_raised": RAISED})
+
+
+class Batch:
+    """The functions from one type to another, run on many values; compiled on first use.
+
+    Where a function raises there is nothing: no value made, no value returned for it.
+    """
+
+    def __init__(self, functions: Sequence[FunctionDef], bodies: Mapping[str, Body]) -> None:
+        self.input_type = functions[0].input_type
+        self.output_type = functions[0].output_type
+        self.kind = KINDS[self.output_type]
+        self.size = len(functions)
+        self._expressions, self._names = _written(functions, bodies)
+
+    @cached_property
+    def made(self) -> Callable[[Sequence[Any]], list[Any]]:
+        """Takes values, and returns what the functions make of them, in no order."""
+        return self._loop("_add({})")
+
+    @cached_property
+    def equal(self) -> Callable[[Sequence[Any], Any], list[Any]]:
+        """Takes values and a goal; returns the values of which a function makes what == goal."""
+        return self._loop("if {} == _given: _add(x); continue")
+
+    @cached_property
+    def accepted(self) -> Callable[[Sequence[Any], Callable[[Any], bool]], list[Any]]:
+        """The same, for what the second argument is true of."""
+        return self._loop("if _given({}): _add(x); continue")
+
+    @cached_property
+    def among(self) -> Callable[[Sequence[Any], Collection[Hashable]], list[Any]]:
+        """The same, for what is one of the second argument, hashable as it is."""
+        return self._loop("if {} in _given: _add(x); continue")
+
+    def _loop(self, statement: str) -> Callable[..., list[Any]]:
+        lines = ["def run(_values, _given=None):", "    _found = []", "    _add = _found.append"]
+        lines.append("    for x in _values:")
+        for expression in self._expressions:
+            lines += ["        try:", f"            {statement.format(expression)}"]
+            lines += ["        except Exception:", "            pass"]
+        lines.append("    return _found")
+        return _compiled(lines, self._names)
+
+
+def _compiled(lines: list[str], names: dict[str, Any]) -> Callable[..., Any]:
+    found: dict[str, Any] = {}
+    exec(compile("\n".join(lines), "<functions>", "exec"), names, found)  # noqa: S102 - checked
+    return found["run"]  # type: ignore[no-any-return]
+
+
+def _written(
+    functions: Sequence[FunctionDef], bodies: Mapping[str, Body]
+) -> tuple[list[str], dict[str, Any]]:
+    """Return an expression of x for each function, and the names that they need."""
+    names: dict[str, Any] = {"__builtins__": {}, **NAMES, "_fresh": fresh}
+    names |= {f"_body_{one.name}": bodies[one.name] for one in functions}
+    return [_expression(one, f"_body_{one.name}") for one in functions], names
+
+
+def _expression(function: FunctionDef, body: str) -> str:
+    """What stands for a call of the function, whose body has that name, on x."""
+    source = "def function(x):\n" + textwrap.indent(textwrap.dedent(function.code), "    ")
+    definition = ast.parse(source).body[0]
+    nodes = list(ast.walk(definition))
+    if any(map(_may_change, nodes)):
+        return f"{body}(_fresh(x))"
+    (first, *others) = definition.body  # type: ignore[attr-defined]
+    alone = isinstance(first, ast.Return) and first.value is not None and not others
+    if not alone or any(isinstance(node, ast.NamedExpr) for node in nodes):
+        return f"{body}(x)"
+    return f"({ast.unparse(first.value)})"
+
+
+def _may_change(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in _CHANGING
+    if isinstance(node, ast.Subscript):
+        return not isinstance(node.ctx, ast.Load)
+    return isinstance(node, ast.AugAssign)

@@ -1,0 +1,182 @@
+"""Exact: the answers and lengths of unlimited breadth-first search, in a fraction of its time.
+
+Bounds are tried one after the other. For each, one example's layers say whether its goal can be
+reached at all; most bounds end there. Where it can, the layers are searched backward from the
+goal, which gives an exact lower bound for every value, and only then are whole lists of values
+followed, along steps that the bound allows. docs/trajectory.md tells more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from leanlab.trajectory.batch import Batch
+from leanlab.trajectory.execution import Executor, TrajectorySpec
+from leanlab.trajectory.graph import Graph
+from leanlab.trajectory.layers import Layers, Way
+from leanlab.trajectory.ranking import ranked
+from leanlab.trajectory.search import OverBudget, Spent, is_contradictory
+from leanlab.trajectory.values import TypedList, grading, identity
+from leanlab.trajectory.vectors import Guide, Vectors
+
+if TYPE_CHECKING:
+    from leanlab.trajectory.library import FunctionDef, FunctionLibrary
+    from leanlab.trajectory.search import Answer, Budget, Name, Task
+
+_EAGER_DEPTH = 2
+"""Up to this bound every example is asked before vectors are followed: their layers are small."""
+
+
+class Exact:
+    """Finds a shortest trajectory; of several, the first in the order of the library.
+
+    A solver keeps the library's functions compiled, and nothing of any task.
+    """
+
+    def __init__(self, library: FunctionLibrary) -> None:
+        self._library = library
+        alike: dict[tuple[str, str], list[FunctionDef]] = defaultdict(list)
+        for one in library:
+            alike[one.input_type, one.output_type].append(one)
+        self._batches = {types: Batch(each, library.bodies) for types, each in alike.items()}
+        self._ways: dict[tuple[str, str, str], Way] = {}
+
+    def solve(self, task: Task, budget: Budget) -> Answer:
+        """Return one shortest trajectory, or a proof that there is none, within the budget."""
+        return _Search(self._way(task), self._library, task, Spent(budget)).run(budget.max_depth)
+
+    def solve_all(self, task: Task, budget: Budget) -> Answer:
+        """Return every shortest trajectory, the best first (see ranking)."""
+        search = _Search(self._way(task), self._library, task, Spent(budget))
+        return search.run(budget.max_depth, every=True)
+
+    def _way(self, task: Task) -> Way:
+        goals = {grading(item) for item in task.output.items}
+        # Two truth values cannot become three different outputs.
+        without = "builtins.bool" if len(goals) > 2 else ""
+        key = (task.input.type, task.output.type, without)
+        if key not in self._ways:
+            batches = [one for types, one in self._batches.items() if without not in types]
+            self._ways[key] = Way(batches, self._library, *key[:2])
+        return self._ways[key]
+
+
+class _Search:
+    """One task, with all that is found out about it."""
+
+    def __init__(self, way: Way, library: FunctionLibrary, task: Task, spent: Spent) -> None:
+        self._way = way
+        self._library = library
+        self._executor = Executor(library)
+        self._task = task
+        self._spent = spent
+        self._start = task.input.type
+        firsts = {identity(item): i for i, item in reversed(list(enumerate(task.input.items)))}
+        self._examples = sorted(firsts.values())
+        """One of each input: repeated examples say nothing new."""
+        self._goals = [grading(item) for item in task.output.items]
+        self._layers: dict[int, Layers] = {}
+        self._reached: dict[int, int] = {}
+        """By example: the least bound within which its goal can be reached."""
+        self._graph = Graph(way.steps, spent)
+        self._follows_cheaply = False
+        """Whether following vectors cost less than another example's layers would."""
+        self._witnesses: set[int] = set()
+        """Examples that showed a trajectory of fewer to be wrong."""
+
+    def run(self, max_depth: int, *, every: bool = False) -> Answer:
+        task, spent = self._task, self._spent
+        if task.input.answers(task.output):
+            return spent.solved(((),), complete=every)
+        if is_contradictory(task) or self._start not in self._way.far:
+            return spent.refuted(max_depth, any_length=True)
+        bound = max(1, self._way.far[self._start])
+        try:
+            while bound <= max_depth:
+                barred = self._barred(bound)
+                if barred is None:
+                    found = self._follow(bound, every=every)
+                    if found:
+                        best_first = ranked(found, self._library) if every else found
+                        return spent.solved(best_first, complete=every)
+                elif barred.is_closed(bound):
+                    return spent.refuted(max_depth, any_length=True)
+                bound += 1
+        except OverBudget as over:
+            return spent.exhausted(over.budget, bound - 1)
+        return spent.refuted(max_depth, any_length=False)
+
+    def _layers_of(self, example: int) -> Layers:
+        if example not in self._layers:
+            given, wanted = self._task.input, self._task.output
+            self._layers[example] = Layers(
+                self._way, given.items[example], given.type, wanted.items[example], self._spent
+            )
+        return self._layers[example]
+
+    def _barred(self, bound: int) -> Layers | None:
+        """Return the layers of an example whose goal is out of reach, if one is found."""
+        left = [one for one in self._examples if one not in self._reached]
+        if bound > _EAGER_DEPTH and self._reached and self._follows_cheaply:
+            left = []
+        for example in sorted(left, key=self._order):
+            layers = self._layers_of(example)
+            if not layers.reach(bound):
+                return layers
+            self._reached[example] = bound
+            if bound > _EAGER_DEPTH:
+                break
+        return None
+
+    def _order(self, example: int) -> tuple[bool, int, int, int]:
+        """Return what comes first where one example is to be asked whether its goal is in reach.
+
+        One with layers, as others have to begin; one whose goal is rare, as it tends to be the
+        hardest to reach; the one whose layers grow least.
+        """
+        layers = self._layers.get(example)
+        rarity = self._goals.count(self._goals[example])
+        return layers is None, rarity, layers.size if layers else 0, example
+
+    def _follow(self, bound: int, *, every: bool) -> tuple[tuple[Name, ...], ...]:
+        """Follow vectors of all examples; return trajectories of exactly bound functions.
+
+        The example whose goal was the hardest to reach guides: it allows the fewest steps.
+        """
+        anchor = min(self._reached, key=lambda one: (-self._reached[one], *self._order(one)))
+        goal = self._graph.goal(self._task.output.items[anchor])
+        distances = self._layers_of(anchor).distances(bound)
+        guide = Guide(self._way, self._graph, goal, distances)
+        before = self._spent.calls
+        others = [one for one in self._examples if one != anchor]
+        if every:
+            return Vectors(guide, self._graph, self._task, [anchor, *others]).find(
+                bound, whole=True, every=True
+            )
+        # The first trajectory of fewer examples that solves all is the first of all examples, too.
+        while True:
+            chosen = [anchor, *(one for one in others if one in self._witnesses)]
+            found = Vectors(guide, self._graph, self._task, chosen).find(
+                bound, whole=len(chosen) == len(self._examples)
+            )
+            failed = self._failed(found[0]) if found else None
+            if failed is None:
+                used = self._spent.calls - before
+                self._follows_cheaply = used < self._layers_of(anchor).size
+                return found
+            self._witnesses.add(failed)
+
+    def _failed(self, names: tuple[Name, ...]) -> int | None:
+        """Return the first example that the trajectory does not solve, None where it solves all."""
+        plan = tuple(self._library[name] for name in names)
+        for example in self._examples:
+            given, wanted = (
+                TypedList(type=typed.type, items=typed.items[example : example + 1])
+                for typed in (self._task.input, self._task.output)
+            )
+            self._spent.take(len(plan))
+            done = self._executor.run(TrajectorySpec(input=given, functions=plan)).trajectory
+            if done is None or not done.output.answers(wanted):
+                return int(example)
+        return None

@@ -1,0 +1,93 @@
+"""Graph: values by number, and what each function makes of each of them.
+
+Every value is kept once; a function is run on a value once, whatever path leads there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from leanlab.trajectory.values import KINDS, fresh, grading, identity, within_caps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+
+    from leanlab.trajectory.batch import Row
+    from leanlab.trajectory.library import FunctionDef
+    from leanlab.trajectory.search import Spent
+
+NOTHING = -1
+"""What a function makes that raises, or returns another type than declared, or too much."""
+_VALUE_BYTES = 800
+"""What a value takes with its row, about."""
+
+Step = tuple["Callable[[Any], Any]", str]
+"""A function's body, and the name of the type that it must return."""
+
+
+class Graph:
+    """The values of one task, as far as they were asked for."""
+
+    def __init__(self, steps: Mapping[str, Sequence[Step]], spent: Spent) -> None:
+        self._steps = steps
+        self.spent = spent
+        self._numbers: dict[str, dict[Hashable, int]] = {name: {} for name in KINDS}
+        self._values: list[Any] = []
+        self._rows: list[list[int | None]] = []
+        self.keys: list[tuple[str, Hashable]] = []
+        """Of each value: its type's name and its identity."""
+        self._goals: dict[Hashable, int] = {}
+
+    def number(self, value: Any, name: str) -> int:
+        """Return the number of a value of the type of that name, NOTHING if it is too large."""
+        table = self._numbers[name]
+        key = identity(value)
+        found = table.get(key)
+        if found is None:
+            found = NOTHING
+            if within_caps(value):
+                found = len(self._values)
+                self._values.append(fresh(value))
+                self._rows.append([None] * len(self._steps[name]))
+                self.keys.append((name, key))
+                self.spent.keep(_VALUE_BYTES)
+            table[key] = found
+        return found
+
+    def goal(self, value: Any) -> int:
+        """Return a number for a value as an answer: equally right values have one."""
+        return self._goals.setdefault(grading(value), -2 - len(self._goals))
+
+    def leads(self, number: int, place: int, goal: int) -> bool:
+        """Tell whether the function at that place, which is of the goal's type, makes the goal."""
+        self.spent.take(1)
+        body, name = self._steps[self.keys[number][0]][place]
+        try:
+            made = body(fresh(self._values[number]))
+        except Exception:  # noqa: BLE001 - a body may raise anything: there is no edge
+            return False
+        return type(made) is KINDS[name] and self._goals.get(grading(made)) == goal
+
+    def row(self, number: int, row: Row) -> Iterator[tuple[int, FunctionDef, Any]]:
+        """Run all functions on a value, without numbering what they make; skip what is NOTHING."""
+        self.spent.take(len(row.functions))
+        for index, made in enumerate(row.of(self._values[number])):
+            function = row.functions[index]
+            if type(made) is KINDS[function.output_type]:
+                yield index, function, made
+
+    def cell(self, number: int, index: int) -> int:
+        """Return what the function at that index of its type's steps makes of a value."""
+        row = self._rows[number]
+        found = row[index]
+        if found is None:
+            self.spent.take(1)
+            body, name = self._steps[self.keys[number][0]][index]
+            try:
+                made = body(fresh(self._values[number]))
+            except Exception:  # noqa: BLE001 - a body may raise anything: there is no edge
+                found = NOTHING
+            else:
+                found = self.number(made, name) if type(made) is KINDS[name] else NOTHING
+            row[index] = found
+        return found
