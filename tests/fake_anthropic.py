@@ -36,8 +36,11 @@ class Heard(Asked):
 
     @property
     def tool_answers(self) -> list[str]:
+        """In the order of the calls: several run at once, and answer as they end."""
         found = [block for _, block in self._blocks if block["type"] == "tool_result"]
-        return [_text(block.get("content", "")) for block in found]
+        said = {block["tool_use_id"]: _text(block.get("content", "")) for block in found}
+        calls = [block["id"] for _, block in self._blocks if block["type"] == "tool_use"]
+        return [said[call] for call in calls if call in said]
 
 
 class FakeAnthropic(FakeOpenAI):

@@ -150,10 +150,13 @@ def test_the_rules_hold_without_the_hook(tmp_path: Path, monkeypatch: pytest.Mon
     with FakeAnthropic(DONE) as fake:
         hands = Hands(tmp_path, fake)
         val = (SHIPPED_LABS / "parity" / VAL).read_text().splitlines()[0]
+        elsewhere = tmp_path / "elsewhere.txt"
+        elsewhere.write_text("not for you")
         told = hands.play(fake, *hunts(SHIPPED_LABS / "parity")[:11])
+        told += hands.play(fake, ("Read", {"file_path": str(elsewhere)}))
         workspace = hands.request("worker").cwd
-    assert val not in "\n".join(told)
-    assert "sk-secret" not in "\n".join(told)
+    for word in (val, "sk-secret", "not for you"):
+        assert word not in "\n".join(told)
     assert "easier" not in (workspace / "task.md").read_text()
     assert (SHIPPED_LABS / "parity" / "lab.json").read_text() != "{}"
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HANDS = {"read": ("Read",), "search": ("Glob", "Grep"), "write": ("Write",), "edit": ("Edit",)}
 """Tools that Claude has itself: it knows them better than ours, and they are fenced alike."""
+_VERBS = ("Read", "Edit")
+"""Of the rules: Grep and Glob go by the first, Write by the second."""
 _BUFFER = 64 << 20
 _RETRIES = "1"
 """Of the CLI's own, which nobody sees counted down; the loop pauses longer, and says so."""
@@ -49,8 +51,9 @@ def build(
     served = [tool for tool in request.tools if tool.name not in HANDS]
     names = [f"{PREFIX}{tool.name}" for tool in served]
     here = _rule(request.cwd)
+    reading, writing = f"Read({here}/**)", f"Edit({here}/experiments/**)"
     guard: Any = Guard(request.cwd, [*hands, *names])
-    allowed = {"Write": f"Edit({here}/experiments/**)", "Edit": f"Edit({here}/experiments/**)"}
+    allowed = {"Read": reading, "Glob": reading, "Grep": reading, "Write": writing, "Edit": writing}
     return ClaudeAgentOptions(
         model=model,
         effort=settings.effort,
@@ -72,9 +75,6 @@ def build(
         include_partial_messages=True,
         max_buffer_size=_BUFFER,
     )
-
-
-_VERBS = ("Read", "Edit")
 
 
 def limits(request: Request, settings: RoleChoice) -> dict[str, str]:
