@@ -94,7 +94,8 @@ def test_a_worker_mends_a_broken_file_misses_and_finds_the_rule(parity: Path) ->
     assert fake.asked[5].tool_answers[-1].startswith("VALID")
     hands = ["Read", "Glob", "Grep"]
     assert set(fake.asked[0].tools) == {
-        *hands, "Write", "Edit", "validate", "run_python", "request_package", "StructuredOutput",
+        *hands, "Write", "Edit", "validate", "run_python", "request_package", "learn",
+        "StructuredOutput",
     }  # fmt: skip
     assert set(fake.asked[9].tools) == {*hands, "run_python", "StructuredOutput"}
     assert [e.text for e in seen if isinstance(e, events.Said)] == ["First I look.\n"]

@@ -331,9 +331,28 @@ def test_a_process_that_was_killed_goes_on_in_a_new_one(tmp_path: Path) -> None:
     assert first.error is not None
     assert (first.error.kind, first.error.retryable) == ("crash", True)
     assert "SIGKILL" in first.error.message
+    assert second.error is None, second.error
     assert (second.data, heard) == ({"text": "Done."}, ["a"])
     assert first.tokens == second.tokens == 1300
     spent = [event.cost_usd or 0.0 for event in parity.seen if isinstance(event, events.Used)]
     assert len(spent) == 2
     assert all(spent), "what a killed process used is known"
     assert second.cost_usd == pytest.approx(spent[1]), "and is not charged again"
+
+
+def test_a_first_turn_that_left_no_transcript_is_begun_anew(tmp_path: Path) -> None:
+    with FakeAnthropic(FAULTS["overloaded"]) as fake:
+        parity = Parity(tmp_path, fake)
+        first = parity.ask(prompt="The whole prompt.")
+        for transcript in parity.lab.state.rglob(f"{first.session}.jsonl"):
+            transcript.unlink()
+        fake.steps = [DONE]
+        second = parity.ask(prompt="The whole prompt.", session=first.session)
+        for transcript in parity.lab.state.rglob(f"{second.session}.jsonl"):
+            transcript.unlink()
+        third = parity.ask(prompt="A fix.", session=second.session)
+    assert second.data == {"text": "Done."}
+    assert second.session != first.session
+    assert fake.asked[-1].said == ["The whole prompt."]
+    assert third.error is not None
+    assert third.error.kind == "session_lost", "what a fix refers to is gone: the loop tells anew"

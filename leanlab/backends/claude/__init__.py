@@ -70,16 +70,24 @@ class ClaudeBackend:
         return cls(lab, settings, found or anyhow, unfenced=bool(missing))
 
     async def ask(self, request: Request) -> Result:
-        from leanlab.backends.claude.turn import Turn
-
         account = self._accounts.load(request.session) if request.session else Account()
         if account is None:
-            lost = f"the conversation {request.session} is not to be found."
-            return Result(error=failure("session_lost", lost))
+            message = f"the conversation {request.session} is not to be found."
+            return Result(error=failure("session_lost", message))
         session = request.session or str(uuid.uuid4())
-        prompt = _GO_ON if account.asked == request.prompt else request.prompt
+        cut_off, is_first = account.asked == request.prompt, not account.turns
         account.asked = request.prompt
         self._accounts.save(session, account)
+        result = await self._turn(request, session, account, _GO_ON if cut_off else request.prompt)
+        lost = result.error is not None and result.error.kind == "session_lost"
+        if cut_off and lost and is_first:
+            # It was ended before Claude had written down what it was asked.
+            return await self.ask(replace(request, session=""))
+        return result
+
+    async def _turn(self, request: Request, session: str, account: Account, prompt: str) -> Result:
+        from leanlab.backends.claude.turn import Turn
+
         launcher = Launcher(self._folder, f"{request.cwd.name}-{request.role}")
         turn = Turn(request, launcher, self._prices, self._settings.timeout)
         try:
@@ -145,6 +153,7 @@ class ClaudeBackend:
             account.usd = max(account.usd, total_usd)
         if result.error is None or not result.error.retryable:
             account.asked = ""
+            account.turns += 1
         self._accounts.save(session, account)
         return replace(result, session=session, cost_usd=cost)
 

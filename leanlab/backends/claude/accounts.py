@@ -26,6 +26,8 @@ class Account(msgspec.Struct, kw_only=True):
     """What it had cost when it was last told: Claude reports totals, resumed or not."""
     asked: str = ""
     """The prompt that is still without an answer."""
+    turns: int = 0
+    """How many came to an end."""
 
 
 class Accounts:
