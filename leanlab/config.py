@@ -94,7 +94,7 @@ class RoleChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     timeout: float = 600.0
     """Seconds to wait for one answer of the model, or for a command's whole turn."""
     base_url: str | None = None
-    """Of a server that is compatible with OpenAI's."""
+    """Of a server that is compatible with OpenAI's, or of a gateway to Claude."""
     api: Literal["responses", "chat"] | None = None
     """None is responses, and chat where there is a base_url: every compatible server has that."""
     key: str | None = None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from leanlab.backends import Backend
     from leanlab.lab import Lab
 
-BACKENDS = ("auto", "offline", "openai", "command", "scripted")
+BACKENDS = ("auto", "offline", "claude", "openai", "command", "scripted")
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     def words(self, made: Backend) -> str:
         """For the run's first line."""
-        model = f" {made.model}" if self.kind == "openai" else ""
+        model = f" {made.model}" if self.kind in ("claude", "openai") else ""
         fence = ", with no fence around it" if made.unfenced else ""
         return f"{self.name}{model} ({self.why}{fence})"
 
@@ -53,12 +53,24 @@ def choose(name: str, settings: RoleChoice = RoleChoice()) -> Choice:  # noqa: B
     raise ConfigError(f"there is no backend {name!r}. {hint}")
 
 
+def _claude(settings: RoleChoice) -> str:
+    from leanlab.backends.claude import login
+
+    if settings.base_url or settings.key or not login.is_installed():
+        return ""
+    found = login.find(settings)
+    return found.words if found else ""
+
+
 def _openai(settings: RoleChoice) -> str:
     variable = settings.key or "OPENAI_API_KEY"
     return f"{variable} is set" if os.environ.get(variable) else ""
 
 
-_AUTO: tuple[tuple[str, Callable[[RoleChoice], str]], ...] = (("openai", _openai),)
+_AUTO: tuple[tuple[str, Callable[[RoleChoice], str]], ...] = (
+    ("claude", _claude),
+    ("openai", _openai),
+)
 """What auto looks at, in order: a backend, and why it would serve; empty where it would not."""
 
 
@@ -73,6 +85,10 @@ def make(choice: Choice, lab: Lab, *, allow_unfenced: bool = False) -> Backend:
         from leanlab.backends.openai import OpenAIBackend
 
         return OpenAIBackend(lab, choice.settings)
+    if choice.kind == "claude":
+        from leanlab.backends.claude import ClaudeBackend
+
+        return ClaudeBackend.of(lab, choice.settings, allow_unfenced=allow_unfenced)
     if choice.kind == "command":
         from leanlab.backends.command import CommandBackend
 

@@ -13,6 +13,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     input: int = 0
     """All that was read, what the provider had cached among it."""
     cached: int = 0
+    stored: int = 0
+    """What the provider took into its cache, for more than the price of reading it."""
     output: int = 0
     """All that was written, thinking among it."""
     cost_usd: float | None = None
@@ -46,7 +48,10 @@ class Prices:
         import genai_prices
 
         counts = genai_prices.Usage(
-            input_tokens=usage.input, cache_read_tokens=usage.cached, output_tokens=usage.output
+            input_tokens=usage.input,
+            cache_read_tokens=usage.cached,
+            cache_write_tokens=usage.stored,
+            output_tokens=usage.output,
         )
         try:
             price = genai_prices.calc_price(counts, model_ref=self._model, **self._where)

@@ -54,7 +54,7 @@ RequireTier = Annotated[
     str | None,
     option("--require-tier", help="Refuse a weaker confinement.", metavar="A|B|C|D"),
 ]
-BACKEND_HELP = "What answers: auto, offline, openai, command:COMMAND, scripted:FILE."
+BACKEND_HELP = "What answers: auto, offline, claude, openai, command:COMMAND, scripted:FILE."
 Model = Annotated[
     str | None, option("--model", help="Which of the backend's models.", metavar="NAME")
 ]

@@ -66,6 +66,7 @@ def fenced(
     """Return the command that runs a command behind the fence, out of which nothing leads.
 
     Beside what is readable the system is, and this Python; what is hidden is not, wherever it lies.
+    Words put behind the returned command reach the one within.
     """
     python = [sys.prefix, sys.base_prefix, os.path.realpath(sys.executable)]
     wanted = [*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS), *python, *map(str, readable)]
@@ -114,7 +115,7 @@ def main() -> None:
         sys.exit(f"the fence cannot be put up: {error}")
     if os.getppid() != plan["parent"]:
         sys.exit(1)
-    command = plan["command"]
+    command = [*plan["command"], *sys.argv[3:]]
     try:
         os.execvp(command[0], command)  # noqa: S606
     except OSError as error:

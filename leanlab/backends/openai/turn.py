@@ -9,6 +9,7 @@ from leanlab.backends import Failure, Result
 from leanlab.backends.answers import WrongForm, read, submit_tool
 from leanlab.backends.calling import call
 from leanlab.backends.openai.faults import FAULTS, failure_of
+from leanlab.backends.speech import Speech
 
 if TYPE_CHECKING:
     from leanlab.backends import Request
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from leanlab.config import RoleChoice
 
 _REMINDERS = 2
-_LONG = 200
 
 
 class Turn:
@@ -41,7 +41,8 @@ class Turn:
         self._sessions = sessions
         self._submitted: list[Any] = []
         self._tools = (*request.tools, submit_tool(request.answer, self._submitted))
-        self._text = self._unsaid = ""
+        self._text = ""
+        self._speech = Speech(request)
         self._usd: float | None = None
         self._tokens: int | None = None
 
@@ -81,11 +82,11 @@ class Turn:
                 return Failure(kind="budget", message=f"{over}.")
             try:
                 reply = await self._wire.ask(
-                    self._session.items, self._tools, self._most_tokens(), self._say
+                    self._session.items, self._tools, self._most_tokens(), self._speech.say
                 )
             except FAULTS as error:
                 return failure_of(error)
-            self._flush()
+            self._speech.flush()
             self._text = reply.text
             self._use(reply.usage)
             if reply.failure is not None:
@@ -145,15 +146,3 @@ class Turn:
         bounds = [self._settings.max_output_tokens]
         bounds.append(None if allowed is None else allowed - (self._tokens or 0))
         return min((bound for bound in bounds if bound is not None), default=None)
-
-    def _say(self, text: str) -> None:
-        """Show what the model writes, in lines rather than in words."""
-        self._unsaid += text
-        if "\n" in text or len(self._unsaid) > _LONG:
-            self._flush()
-
-    def _flush(self) -> None:
-        text, self._unsaid = self._unsaid, ""
-        if text:
-            role, trial = self._request.role, self._request.brief.trial
-            self._request.emit(events.Said(role=role, trial=trial, text=text))
