@@ -37,18 +37,31 @@ def test_parity_is_found_offline_within_five_trials(parity: Path) -> None:
     done = leanlab_("run", "--lab", parity)
     assert done.exit_code == 0, done.output
     assert "target reached: val_accuracy 1.0, test_accuracy 1.0" in done.output
-    assert "Critic: " in done.output
-    assert "Director: " in done.output
     last = done.output.strip().splitlines()[-1]
-    assert "new records; best is trial" in last
+    assert "; best is trial" in last
     assert "leanlab show" in last
     trials = [r for r in Ledger(parity / "results.jsonl").read() if isinstance(r, Trial)]
-    assert 2 < len(trials) <= 5
+    assert 1 <= len(trials) <= 5
     again = leanlab_("run", "--lab", parity, "-n", 3)
     assert again.exit_code == 0
-    assert f"going on after {len(trials)} trials" in again.output
-    assert "3 new records" in again.output
-    assert "target reached: val_accuracy 1.0, test_accuracy 1.0" in again.output
+    assert "going on after " in again.output
+    assert f"best is trial {trials[-1].trial} with val_accuracy 1.0" in again.output
+
+
+def test_critic_and_director_speak_where_no_rule_is_right_about_all(
+    parity: Path, tmp_path: Path
+) -> None:
+    noisy = tmp_path / "noisy.csv"
+    strings = [f"{i * 40503 % 65536:016b}" for i in range(1, 401)]
+    wrong = {i for i in range(400) if i % 9 == 0}
+    noisy.write_text(
+        "".join(f"{x},{(x.count('1') + (i in wrong)) % 2}\n" for i, x in enumerate(strings))
+    )
+    done = leanlab_("run", parity, "-n", 2, "--set", f"data={noisy}")
+    assert done.exit_code == 0, done.output
+    assert "2 new records" in done.output
+    assert "Critic: " in done.output
+    assert "Director: " in done.output
 
 
 @pytest.mark.parametrize("target", ["parity_first_half", "parity_rand_3", "parity_rand_10"])
@@ -59,11 +72,13 @@ def test_every_parity_is_found_offline(parity: Path, target: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_experiments(parity: Path, tmp_path: Path) -> None:
-    for seed in ("0", "0"):
-        leanlab_("run", parity, "--seed", seed)
-    first = [p.read_bytes() for p in sorted((parity / "experiments").glob("0*"))][:3]
+    for _ in range(2):
+        leanlab_("run", parity, "-n", 2, "--seed", "0")
+    first = [p.read_bytes() for p in sorted((parity / "experiments").glob("0*"))]
     leanlab_("reset", parity)
-    leanlab_("run", parity, LEANLAB_SEED="0")
+    for _ in range(2):
+        leanlab_("run", parity, "-n", 2, LEANLAB_SEED="0")
+    assert len(first) > 1
     assert [p.read_bytes() for p in sorted((parity / "experiments").glob("0*"))] == first
 
 
