@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from leanlab.cli import check, listing, rescore, reset, run, seal, show, stop, sweep, try_
+from leanlab.cli import check, listing, new, rescore, reset, run, seal, show, stop, sweep, try_
 from leanlab.cli.groups import Groups
 from leanlab.cli.shared import PLAIN, version
 
 app = typer.Typer(cls=Groups, **PLAIN)
 app.callback()(version)
 app.command("run")(run.run)
+app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("seal")(seal.seal)
 app.command("unseal")(seal.unseal)
