@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from leanlab.cli import check, listing, new, rescore, reset, run, seal, show, stop, sweep, try_
+from leanlab.cli import (
+    check,
+    export,
+    listing,
+    new,
+    report,
+    rescore,
+    reset,
+    run,
+    seal,
+    show,
+    stop,
+    sweep,
+    try_,
+)
 from leanlab.cli.groups import Groups
 from leanlab.cli.shared import PLAIN, version
 
@@ -19,6 +33,8 @@ app.command("list")(listing.list_labs)
 app.command("show")(show.show)
 app.command("try")(try_.try_file)
 app.command("sweep")(sweep.sweep)
+app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("rescore")(rescore.rescore)
 app.command("stop")(stop.stop)
 app.command("reset")(reset.reset)
