@@ -208,6 +208,7 @@ def test_a_draft_is_shown_changed_as_wished_and_written_when_approved(make_lab: 
     assert done.output.index("Return a length.") < done.output.index("Return the length of")
     assert "Lengths up to three." in done.output
     assert "✓ sample: accuracy" in done.output
+    assert Path("mine/lab.json").read_text() in done.output
     assert Path("mine/task.md").read_text() == second["task_md"]
     assert open_lab("mine").seal_file.is_file()
     assert open_lab("mine").config.name == "mine"
@@ -222,12 +223,21 @@ def test_nothing_is_written_without_a_yes(make_lab: MakeLab, says: str) -> None:
     assert not Path("mine").exists()
 
 
+def test_an_approved_draft_is_kept_and_its_fault_is_told(make_lab: MakeLab) -> None:
+    bad = drafted(make_lab)
+    bad["evaluation_py"] = "import nowhere_to_be_found\n" + bad["evaluation_py"]
+    done = leanlab("new", "mine", "--describe", "x", "--backend", script(bad), says="yes\n")
+    assert done.exit_code == 1
+    assert "✗ sample: " in done.output
+    assert Path("mine/evaluation.py").read_text().strip() == bad["evaluation_py"].strip()
+
+
 def test_a_draft_that_makes_no_lab_goes_back_unseen(make_lab: MakeLab, tmp_path: Path) -> None:
     good = drafted(make_lab)
     answers = [good | {"evaluation_py": "x = 1\n"}, {"lab_json": "{}"}, good]
     backend = ScriptedBackend([Step(role="director", data=answer) for answer in answers])
     sources.from_skeleton("blank", "example")(tmp_path / "example")
-    draftsman = Draftsman(backend, tmp_path / "example")
+    draftsman = Draftsman(backend, tmp_path / "example", "drafted")
     draft = asyncio.run(draftsman.begin("lengths"))
     assert draft == Draft(**good)
     first, second, third = backend.requests

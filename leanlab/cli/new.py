@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leanlab.cli.shared import expected, option, pairs
-from leanlab.errors import ConfigError
+from leanlab.errors import ConfigError, LeanlabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ def new(
 
     Example: leanlab new packing --skeleton optimise
     """
-    from leanlab.scaffold import check_name, make
+    from leanlab.scaffold import check_name, finish, make
 
     given = [way for way in (skeleton, source, describe) if way is not None]
     if len(given) > 1:
@@ -58,10 +59,14 @@ def new(
     target = Path(name)
     check_name(target)
     if describe is not None:
-        fill = _approved(describe, backend)
+        fill = _approved(describe, backend, target.name)
     else:
         fill = _filling(skeleton or DEFAULT, source, target.name, changed=bool(sets))
-    lab = make(target, fill, pairs(sets))
+    lab = make(target, fill, pairs(sets), finished=describe is None)
+    if describe is not None:
+        # What was paid for and approved is kept, whatever is wrong with it; check says what.
+        with contextlib.suppress(LeanlabError):
+            finish(lab)
     sealed = "sealed" if lab.seal_file.exists() else "to be sealed by its first run"
     where = shlex.quote(os.path.relpath(lab.folder))
     typer.echo(f"made {where}, {sealed}: {', '.join(sorted(p.name for p in _files(lab.folder)))}")
@@ -87,7 +92,7 @@ def _filling(
     return from_lab(open_lab(source), keeps_data=not changed)
 
 
-def _approved(description: str, backend: str) -> Callable[[Path], None]:
+def _approved(description: str, backend: str, name: str) -> Callable[[Path], None]:
     """Have a lab drafted, and return what writes it, once the user has said yes."""
     import asyncio
     import tempfile
@@ -109,7 +114,7 @@ def _approved(description: str, backend: str) -> Callable[[Path], None]:
             from_skeleton(DEFAULT, "example")(Path(folder))
             answering = backends.make(choice, open_lab(folder))
             try:
-                draftsman = Draftsman(answering, Path(folder))
+                draftsman = Draftsman(answering, Path(folder), name)
                 drafted = await draftsman.begin(description)
                 while wanted := _wanted(drafted):
                     drafted = await draftsman.change(wanted)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from leanlab.report.gather import Findings, Point
 
 WIDTH, HEIGHT = 880.0, 336.0
-LEFT, RIGHT, TOP, BOTTOM = 76.0, 20.0, 50.0, 58.0
+LEFT, RIGHT, TOP, BOTTOM = 76.0, 30.0, 50.0, 58.0
 BUCKETS = 300
 """Marks are reduced to the lowest, the highest and one failure of each; records stay."""
 LOG_FROM = 1000.0

@@ -24,11 +24,16 @@ _BRINGS = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python", "
 """Packages whose modules have another name."""
 
 
-def make(target: Path, fill: Callable[[Path], None], sets: Mapping[str, str] | None = None) -> Lab:
-    """Make a lab in a new folder that fill() writes to, with its data, sealed.
+def make(
+    target: Path,
+    fill: Callable[[Path], None],
+    sets: Mapping[str, str] | None = None,
+    *,
+    finished: bool = True,
+) -> Lab:
+    """Make a lab in a new folder that fill() writes to; finished, it has its data and its seal.
 
-    The folder appears whole or not at all. A lab that has to be prepared is sealed by its first
-    run, after that.
+    The folder appears whole or not at all.
     """
     check_name(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +45,8 @@ def make(target: Path, fill: Callable[[Path], None], sets: Mapping[str, str] | N
         _change(part / "lab.json", {"name": target.name})
         if sets:
             _change(part / "lab.json", {"params": open_lab(part, sets).config.params})
-        _finish(open_lab(part))
+        if finished:
+            finish(open_lab(part))
         part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -67,7 +73,8 @@ def _change(path: Path, changes: Mapping[str, Any]) -> None:
         path.write_text(text + "\n", encoding="utf-8")
 
 
-def _finish(lab: Lab) -> None:
+def finish(lab: Lab) -> None:
+    """Make the data and the seal, unless the lab has to be prepared before its first run."""
     for module in lab.config.imports:
         if importlib.util.find_spec(module.partition(".")[0]) is None:
             package = _BRINGS.get(module, module)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from typing import TYPE_CHECKING
 
 import jinja2
@@ -67,6 +68,14 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
                 return f"{name} defines no {function} at module level."
         return None
 
+    def named(self, name: str) -> Draft:
+        """Return the draft under the name that the lab will have."""
+        whole = json.loads(self.lab_json)
+        if whole["name"] == name:
+            return self
+        text = json.dumps(whole | {"name": name}, indent=2, ensure_ascii=False)
+        return msgspec.structs.replace(self, lab_json=text)
+
     def write(self, folder: Path) -> None:
         for name, text in self.files.items():
             path = folder / name
@@ -77,8 +86,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class Draftsman:
     """Asks a backend for drafts, in one session. It reads an example, and writes nothing."""
 
-    def __init__(self, backend: Backend, example: Path) -> None:
+    def __init__(self, backend: Backend, example: Path, name: str) -> None:
         self._backend = backend
+        self._name = name
         self._example = example
         self._session = ""
 
@@ -96,7 +106,7 @@ class Draftsman:
         for _ in range(TRIES):
             draft, fault = await self._ask(prompt)
             if draft is not None and fault is None:
-                return draft
+                return draft.named(self._name)
             prompt = _render("redraft.md.j2", wanted=printable(fault or ""), fault=True)
         raise BackendUnavailable(
             f"backend {self._backend.name} drafted no lab in {TRIES} tries. The last fault: "
