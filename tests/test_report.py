@@ -221,6 +221,7 @@ def test_a_long_chart_is_reduced_and_keeps_records_and_extremes() -> None:
         [1e-9, 1e9],
         [1e300, 1.7e308],
         [5e-324, 1e-300],
+        [1e-15, 2e-15],
     ],
 )
 def test_every_range_of_values_can_be_drawn(values: list[float]) -> None:

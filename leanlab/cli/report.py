@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leanlab.cli.looks import note
 from leanlab.cli.shared import LabArgument, LabOption, Sets, expected, lab_of, option
+
+if TYPE_CHECKING:
+    from leanlab.history import History
+    from leanlab.records import Trial
 
 
 class Form(StrEnum):
@@ -40,13 +44,13 @@ def report(
 
     Example: leanlab report labs/parity --out parity-report
     """
-    from leanlab.overview import history_of
     from leanlab.report import write_report
 
     opened = lab_of(lab, lab_option, sets)
-    history = history_of(opened)
     folder = out or opened.state / "report"
-    for path in write_report(
-        opened, folder, form.value, lambda best: note(opened, history, [best], "report")
-    ):
+
+    def noted(history: History, best: Trial) -> None:
+        note(opened, history, [best], "report")
+
+    for path in write_report(opened, folder, form.value, noted):
         typer.echo(os.path.relpath(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from leanlab.files import write_whole
@@ -11,25 +12,26 @@ from leanlab.report.render import html, markdown, svg
 from leanlab.report.view import view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from leanlab.history import History
     from leanlab.lab import Lab
     from leanlab.records import Trial
 
 Format = Literal["html", "md", "both"]
+Note = Callable[["History", "Trial"], None]
 
 
-def write_report(lab: Lab, folder: Path, form: Format, note: Callable[[Trial], None]) -> list[Path]:
+def write_report(lab: Lab, folder: Path, form: Format, note: Note) -> list[Path]:
     """Write report.html, or report.md with report.svg, or all three; return what was written.
 
-    note is called before the best trial's hidden metrics are shown.
+    note is called before the best trial's hidden metrics are written.
     """
     findings = gather(lab)
-    if findings.history.best is not None:
-        note(findings.history.best)
     drawn = svg(chart(findings))
     whole = view(lab, findings)
+    if findings.history.best is not None:
+        note(findings.history, findings.history.best)
     made = {"report.html": html(whole, drawn)} if form != "md" else {}
     if form != "html":
         made |= {"report.md": markdown(whole), "report.svg": drawn}

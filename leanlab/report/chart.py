@@ -147,7 +147,7 @@ def _upright(values: Sequence[float]) -> tuple[Scale, list[float]]:
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
     step = _step((high - low) / 4)
     first, past = math.floor(low / step), math.ceil(high / step)
-    ticks = [round(n * step, 12) for n in range(first, past + 1)]
+    ticks = [float(f"{n * step:.12g}") for n in range(first, past + 1)]
     return Scale(first * step, past * step, floor, top, log=False), ticks
 
 
@@ -164,8 +164,9 @@ def _step(rough: float) -> float:
 
 def _whole_ticks(last: int) -> Iterable[int]:
     step = max(1, round(_step(last / 8)))
-    return sorted({1, *range(step, last + 1, step)} - ({2} if step == 2 and last > 8 else set()))
+    multiples = range(step, last + 1, step)
+    return [1, *multiples] if step > 2 else multiples
 
 
 def _label(value: float) -> str:
-    return f"{value:.6g}"
+    return f"{value:.10g}"

@@ -76,8 +76,9 @@ def _change(path: Path, changes: Mapping[str, Any]) -> None:
 def finish(lab: Lab) -> None:
     """Make the data and the seal, unless the lab has to be prepared before its first run."""
     for module in lab.config.imports:
-        if importlib.util.find_spec(module.partition(".")[0]) is None:
-            package = _BRINGS.get(module, module)
+        top = module.partition(".")[0]
+        if importlib.util.find_spec(top) is None:
+            package = _BRINGS.get(top, top)
             raise ConfigError(
                 f"experiments of this lab may import {module}, which is not installed here. "
                 f"Install it: pip install {package}"
