@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +50,8 @@ def new(
 
     Example: leanlab new packing --skeleton optimise
     """
+    import shlex
+
     from leanlab.scaffold import check_name, finish, make
 
     given = [way for way in (skeleton, source, describe) if way is not None]
