@@ -6,8 +6,11 @@ import typer
 
 from leanlab.cli import (
     check,
+    export,
     listing,
+    new,
     note,
+    report,
     rescore,
     reset,
     run,
@@ -24,6 +27,7 @@ from leanlab.cli.shared import PLAIN, version
 app = typer.Typer(cls=Groups, **PLAIN)
 app.callback()(version)
 app.command("run")(run.run)
+app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("seal")(seal.seal)
 app.command("unseal")(seal.unseal)
@@ -32,6 +36,8 @@ app.command("show")(show.show)
 app.command("try")(try_.try_file)
 app.command("sweep")(sweep.sweep)
 app.command("note")(note.note)
+app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("rescore")(rescore.rescore)
 app.command("serve")(serve.serve)
 app.command("pause")(stop.pause)

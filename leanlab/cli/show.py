@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leanlab.cli.looks import note
 from leanlab.cli.shared import Json, LabOption, Sets, expected, lab_of
-from leanlab.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from leanlab.history import History
     from leanlab.lab import Lab
     from leanlab.overview import Overview, Story
-    from leanlab.records import Trial
 
 
 @expected
@@ -45,28 +43,14 @@ def show(
     history = history_of(opened)
     if trial is not None:
         tale = story(opened, trial)
-        _note(opened, history, tale.trial)
+        note(opened, history, [tale.trial], "show")
         typer.echo(msgspec.json.encode(tale).decode() if json else "\n".join(_tell(tale)))
         return
     view = overview(opened, history)
     if view.best:
-        _note(opened, history, view.best)
+        note(opened, history, [view.best], "show")
     lines = _sum_up(opened, view)
     typer.echo(msgspec.json.encode(view).decode() if json else "\n".join(lines))
-
-
-def _note(lab: Lab, history: History, record: Trial) -> None:
-    """Note that hidden metrics were shown; where that cannot be written, say so and go on."""
-    from leanlab.bench import unrevealed
-    from leanlab.ledger import Ledger
-
-    reveal = unrevealed(lab, history, record, "show", "")
-    if reveal is None:
-        return
-    try:
-        Ledger(lab.results).append(reveal)
-    except LedgerError as error:
-        typer.echo(f"leanlab: the look was not noted: {error}", err=True)
 
 
 def _sum_up(lab: Lab, view: Overview) -> Iterator[str]:
