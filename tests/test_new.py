@@ -70,10 +70,24 @@ def test_a_new_lab_passes_check_is_sealed_and_improves_offline(skeleton: str) ->
 
 
 def test_the_skeletons_are_there_and_their_texts_are_those_of_the_shipped_lab() -> None:
-    assert {"blank", "ml", "optimise", "synthesis"} <= set(sources.skeletons())
-    for name in ("evaluation.py", "validate.py", "task.md", "experiments/sample.py"):
-        ours, theirs = TEMPLATES / "labs" / "synthesis" / name, SHIPPED_LABS / "parity" / name
-        assert ours.read_bytes() == theirs.read_bytes()
+    assert {"blank", "ml", "optimise", "synthesis", "trajectory"} <= set(sources.skeletons())
+    for skeleton, lab in (("synthesis", "parity"), ("trajectory", "trajectory")):
+        for name in ("evaluation.py", "validate.py", "task.md", "experiments/sample.py"):
+            ours, theirs = TEMPLATES / "labs" / skeleton / name, SHIPPED_LABS / lab / name
+            assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_new_lab_of_trajectories_improves_at_once() -> None:
+    small = ("lengths=[2,3]", "train=4", "val=3", "test=3", "seconds=0.1")
+    sets = (w for s in small for w in ("--set", s))
+    made = leanlab("new", "x", "--skeleton", "trajectory", *sets)
+    assert made.exit_code == 0, made.output
+    assert leanlab("check", "x").exit_code == 0
+    done = leanlab("run", "x", "-n", 3)
+    assert done.exit_code == 0, done.output
+    best = overview(open_lab("x")).best
+    assert best is not None
+    assert best.metrics["val_solve_rate"] > sample_score(Path("x"))
 
 
 def test_a_package_brings_a_skeleton(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +173,7 @@ def test_a_lab_of_leanlab_0_2_is_taken_as_it_is(make_lab: MakeLab) -> None:
         ([".hidden"], "is no name for a lab"),
         (["a b"], "is no name for a lab"),
         (["x", "--skeleton", "optimize"], "Did you mean 'optimise'?"),
-        (["x", "--skeleton", "zzz"], "There are: blank, ml, optimise, synthesis"),
+        (["x", "--skeleton", "zzz"], "There are: blank, ml, optimise, synthesis, trajectory"),
         (["x", "--from", "nowhere"], "there is no lab at nowhere"),
         (["x", "--from", "y", "--skeleton", "ml"], "Choose one"),
         (["x", "--describe", "irises"], "--describe needs a model"),
