@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory.bodies import NAMES
-from leanlab.trajectory.values import KINDS, fresh
+from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from leanlab.trajectory.library import FunctionDef
 
     Body = Callable[[Any], Any]
+    Distances = Mapping[str, Mapping[Hashable, int]]
 
 _CHANGING = frozenset({
     "add", "append", "clear", "difference_update", "discard", "extend", "insert",
@@ -27,10 +28,6 @@ _CHANGING = frozenset({
     "symmetric_difference_update", "update",
 })  # fmt: skip
 """Every method that changes a value of a plain type."""
-
-
-RAISED = object()
-"""Stands in a row for what a function that raised did not make."""
 
 
 class Row:
@@ -41,14 +38,31 @@ class Row:
         self._expressions, self._names = _written(functions, bodies)
 
     @cached_property
-    def of(self) -> Callable[[Any], Sequence[Any]]:
-        """Takes a value, and returns what each function makes of it, or RAISED."""
-        lines = ["def run(x):"]
-        for i, expression in enumerate(self._expressions):
-            lines += ["    try:", f"        _{i} = {expression}"]
-            lines += ["    except Exception:", f"        _{i} = _raised"]
-        lines.append(f"    return ({''.join(f'_{i}, ' for i in range(len(self.functions)))})")
-        return _compiled(lines, {**self._names, "_raised": RAISED})
+    def near(self) -> Callable[[Any, Distances, Callable[[tuple[int, Any, int]], None]], None]:
+        """Takes a value, distances by type and key, and what takes each hit.
+
+        A hit is what a function makes that has a distance: the function's place, what it made,
+        and the distance.
+        """
+        names = {**self._names, "_identity": identity, "_type": type}
+        lines = ["def run(x, _distances, _add):"]
+        kinds = sorted({one.output_type for one in self.functions})
+        for number, kind in enumerate(kinds):
+            lines.append(f"    _get_{number} = _distances[{kind!r}].get")
+            names[f"_kind_{number}"] = KINDS[kind]
+        for place, expression in enumerate(self._expressions):
+            kind = self.functions[place].output_type
+            number = kinds.index(kind)
+            key = "_made" if KINDS[kind] in PLAIN_KEYS else "_identity(_made)"
+            lines += [
+                "    try:",
+                f"        _made = {expression}",
+                f"        if _type(_made) is _kind_{number}:",
+                f"            _distance = _get_{number}({key})",
+                f"            if _distance is not None: _add(({place}, _made, _distance))",
+                "    except Exception: pass",
+            ]
+        return _compiled([*lines, "    return"], names)
 
 
 class Batch:

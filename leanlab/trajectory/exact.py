@@ -12,17 +12,20 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from leanlab.trajectory.batch import Batch
-from leanlab.trajectory.execution import Executor, TrajectorySpec
-from leanlab.trajectory.graph import Graph
+from leanlab.trajectory.descent import Descent
+from leanlab.trajectory.graph import NOTHING, Graph
 from leanlab.trajectory.layers import Layers, Way
 from leanlab.trajectory.ranking import ranked
 from leanlab.trajectory.search import OverBudget, Spent, is_contradictory
-from leanlab.trajectory.values import TypedList, grading, identity
+from leanlab.trajectory.values import grading, identity
 from leanlab.trajectory.vectors import Guide, Vectors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from leanlab.trajectory.library import FunctionDef, FunctionLibrary
     from leanlab.trajectory.search import Answer, Budget, Name, Task
+    from leanlab.trajectory.vectors import Step
 
 _EAGER_DEPTH = 2
 """Up to this bound every example is asked before vectors are followed: their layers are small."""
@@ -68,12 +71,11 @@ class _Search:
     def __init__(self, way: Way, library: FunctionLibrary, task: Task, spent: Spent) -> None:
         self._way = way
         self._library = library
-        self._executor = Executor(library)
         self._task = task
         self._spent = spent
         self._start = task.input.type
         firsts = {identity(item): i for i, item in reversed(list(enumerate(task.input.items)))}
-        self._examples = sorted(firsts.values())
+        self._examples: list[int] = sorted(firsts.values())
         """One of each input: repeated examples say nothing new."""
         self._goals = [grading(item) for item in task.output.items]
         self._layers: dict[int, Layers] = {}
@@ -151,32 +153,30 @@ class _Search:
         before = self._spent.calls
         others = [one for one in self._examples if one != anchor]
         if every:
-            return Vectors(guide, self._graph, self._task, [anchor, *others]).find(
-                bound, whole=True, every=True
-            )
+            return Vectors(guide, self._graph, self._task, [anchor, *others]).find(bound)
         # The first trajectory of fewer examples that solves all is the first of all examples, too.
         while True:
             chosen = [anchor, *(one for one in others if one in self._witnesses)]
-            found = Vectors(guide, self._graph, self._task, chosen).find(
-                bound, whole=len(chosen) == len(self._examples)
-            )
-            failed = self._failed(found[0]) if found else None
+            whole = len(chosen) == len(self._examples)
+            found = Descent(guide, self._graph, self._task, chosen).find(bound, whole=whole)
+            failed = self._failed(found, chosen) if found else None
             if failed is None:
                 used = self._spent.calls - before
                 self._follows_cheaply = used < self._layers_of(anchor).size
-                return found
+                return (tuple(step.name for step in found),) if found else ()
             self._witnesses.add(failed)
 
-    def _failed(self, names: tuple[Name, ...]) -> int | None:
-        """Return the first example that the trajectory does not solve, None where it solves all."""
-        plan = tuple(self._library[name] for name in names)
+    def _failed(self, steps: tuple[Step, ...], solved: Sequence[int]) -> int | None:
+        """Return the first example that the steps do not solve, None where they solve all."""
+        graph, task = self._graph, self._task
         for example in self._examples:
-            given, wanted = (
-                TypedList(type=typed.type, items=typed.items[example : example + 1])
-                for typed in (self._task.input, self._task.output)
-            )
-            self._spent.take(len(plan))
-            done = self._executor.run(TrajectorySpec(input=given, functions=plan)).trajectory
-            if done is None or not done.output.answers(wanted):
-                return int(example)
+            if example in solved:
+                continue
+            number = graph.number(task.input.items[example], task.input.type)
+            for step in steps[:-1]:
+                number = graph.cell(number, step.place)
+                if number == NOTHING:
+                    return example
+            if not graph.leads(number, steps[-1].place, graph.goal(task.output.items[example])):
+                return example
         return None

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leanlab.trajectory.values import KINDS, fresh, grading, identity, within_caps
+from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, grading, identity, within_caps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from leanlab.trajectory.batch import Row
-    from leanlab.trajectory.library import FunctionDef
     from leanlab.trajectory.search import Spent
 
 NOTHING = -1
@@ -33,7 +32,8 @@ class Graph:
         self.spent = spent
         self._numbers: dict[str, dict[Hashable, int]] = {name: {} for name in KINDS}
         self._values: list[Any] = []
-        self._rows: list[list[int | None]] = []
+        self.rows: list[list[int | None]] = []
+        """Of each value, what each function makes of it; None where nobody asked (see cell)."""
         self.keys: list[tuple[str, Hashable]] = []
         """Of each value: its type's name and its identity."""
         self._goals: dict[Hashable, int] = {}
@@ -41,14 +41,14 @@ class Graph:
     def number(self, value: Any, name: str) -> int:
         """Return the number of a value of the type of that name, NOTHING if it is too large."""
         table = self._numbers[name]
-        key = identity(value)
+        key = value if type(value) in PLAIN_KEYS else identity(value)
         found = table.get(key)
         if found is None:
             found = NOTHING
             if within_caps(value):
                 found = len(self._values)
                 self._values.append(fresh(value))
-                self._rows.append([None] * len(self._steps[name]))
+                self.rows.append([None] * len(self._steps[name]))
                 self.keys.append((name, key))
                 self.spent.keep(_VALUE_BYTES)
             table[key] = found
@@ -68,17 +68,22 @@ class Graph:
             return False
         return type(made) is KINDS[name] and self._goals.get(grading(made)) == goal
 
-    def row(self, number: int, row: Row) -> Iterator[tuple[int, FunctionDef, Any]]:
-        """Run all functions on a value, without numbering what they make; skip what is NOTHING."""
+    def near(
+        self, number: int, row: Row, distances: dict[str, dict[Hashable, int]]
+    ) -> list[tuple[int, Any, int]]:
+        """Run all functions on a value; return what they make of it that has a distance.
+
+        That is the place of the function in the row, the value made, not numbered, and its
+        distance.
+        """
         self.spent.take(len(row.functions))
-        for index, made in enumerate(row.of(self._values[number])):
-            function = row.functions[index]
-            if type(made) is KINDS[function.output_type]:
-                yield index, function, made
+        found: list[tuple[int, Any, int]] = []
+        row.near(self._values[number], distances, found.append)
+        return found
 
     def cell(self, number: int, index: int) -> int:
         """Return what the function at that index of its type's steps makes of a value."""
-        row = self._rows[number]
+        row = self.rows[number]
         found = row[index]
         if found is None:
             self.spent.take(1)

@@ -199,7 +199,8 @@ class Layers:
             return [fresh(one) for one in new if within_caps(one)]
         bare = set(made)
         odd = _odd_floats(bare, made) if kind is float else {}
-        bare -= seen
+        # Not -=, which walks through all of seen where that is not much larger.
+        bare = bare - seen
         more = [one for key, one in odd.items() if key not in seen]
         seen |= bare
         seen.update(odd)

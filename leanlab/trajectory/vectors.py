@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from leanlab.trajectory.graph import NOTHING
-from leanlab.trajectory.values import PLAIN_KEYS, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterator, Sequence
 
     from leanlab.trajectory.graph import Graph
     from leanlab.trajectory.layers import Way
@@ -42,25 +41,32 @@ class Guide:
     ) -> None:
         self._way = way
         self._graph = graph
-        self._goal = goal
+        self.goal = goal
         self._distances = distances
         self._promising: dict[int, list[Step]] = {}
+        self._within: dict[tuple[int, int], list[Step]] = {}
         self._ending: dict[int, list[Step]] = {}
 
-    def ahead(self, number: int) -> list[Step]:
-        """Return the steps from an anchor's value to those that lie on a way to its goal."""
+    def ahead(self, number: int, left: int) -> list[Step]:
+        """Return the steps from an anchor's value on ways of `left` functions to its goal."""
+        found = self._within.get((number, left))
+        if found is None:
+            found = [one for one in self._toward(number) if one.distance < left]
+            self._within[number, left] = found
+        return found
+
+    def _toward(self, number: int) -> list[Step]:
         found = self._promising.get(number)
         if found is None:
             graph = self._graph
-            found = self._promising[number] = []
             row = self._way.rows[graph.keys[number][0]]
-            for index, function, made in graph.row(number, row):
-                key = made if type(made) in PLAIN_KEYS else identity(made)
-                distance = self._distances[function.output_type].get(key)
-                if distance is not None:
-                    child = graph.number(made, function.output_type)
-                    if child != NOTHING:
-                        found.append(Step(index, child, distance, function.name))
+            hits = graph.near(number, row, self._distances)
+            found = self._promising[number] = []
+            for place, made, distance in hits:
+                function = row.functions[place]
+                child = graph.number(made, function.output_type)
+                if child != NOTHING:
+                    found.append(Step(place, child, distance, function.name))
         return found
 
     def ends(self, number: int) -> list[Step]:
@@ -69,18 +75,18 @@ class Guide:
         if found is None:
             functions = self._way.rows[self._graph.keys[number][0]].functions
             found = self._ending[number] = [
-                Step(place, self._goal, 0, function.name)
+                Step(place, self.goal, 0, function.name)
                 for place, function in enumerate(functions)
                 if function.output_type == self._way.goal
-                and self._graph.leads(number, place, self._goal)
+                and self._graph.leads(number, place, self.goal)
             ]
         return found
 
 
 class Vectors:
-    """Breadth-first search over some examples at once, the guide's anchor first."""
+    """Breadth-first search over all examples at once, the guide's anchor first."""
 
-    def __init__(self, guide: Guide, graph: Graph, task: Task, examples: list[int]) -> None:
+    def __init__(self, guide: Guide, graph: Graph, task: Task, examples: Sequence[int]) -> None:
         self._guide = guide
         self._graph = graph
         self._start = tuple(
@@ -94,35 +100,27 @@ class Vectors:
             if self._goals[i] != self._goals[j]
         ]
 
-    def find(self, bound: int, *, whole: bool, every: bool = False) -> tuple[tuple[Name, ...], ...]:
-        """Return the first trajectory of bound functions, or every one; none where none is.
+    def find(self, bound: int) -> tuple[tuple[Name, ...], ...]:
+        """Return every trajectory of bound functions, where none of fewer solves the task.
 
-        whole says that these are all the examples, and that no shorter trajectory solves them: then
-        none comes to a vector twice. Fewer examples may stand still while the others move.
+        None of them comes to a vector twice.
         """
         layer = [self._start]
-        seen = {self._start} if whole else set()
+        seen = {self._start}
         parents: list[Parents] = []
         for left in range(bound - 1, -1, -1):
             ahead: Parents = {}
             for vector in layer:
-                for step in self._guide.ahead(vector[0]) if left else self._guide.ends(vector[0]):
-                    if step.distance > left:
-                        continue
+                number = vector[0]
+                guide = self._guide
+                for step in guide.ahead(number, left + 1) if left else guide.ends(number):
                     child = self._child(vector, step, left)
                     if child is None or child in seen:
                         continue
-                    steps = ahead.get(child)
-                    if steps is None:
-                        ahead[child] = [(vector, step.name)]
-                        if not left and not every:
-                            return tuple(_paths([child], [*parents, ahead]))
-                    elif every:
-                        steps.append((vector, step.name))
+                    ahead.setdefault(child, []).append((vector, step.name))
             self._graph.spent.keep(_VECTOR_BYTES * len(ahead))
             parents.append(ahead)
-            if whole:
-                seen |= ahead.keys()
+            seen |= ahead.keys()
             layer = list(ahead)
         found = []
         for names in _paths(layer, parents):
