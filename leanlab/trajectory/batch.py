@@ -31,10 +31,17 @@ _CHANGING = frozenset({
 
 
 class Row:
-    """Functions of one input type, run on one value in one go; compiled on first use."""
+    """Functions of one input type, run on one value in one go; compiled on first use.
 
-    def __init__(self, functions: Sequence[FunctionDef], bodies: Mapping[str, Body]) -> None:
+    Where a function raises, or returns another type than it declares, there is nothing.
+    """
+
+    def __init__(
+        self, functions: Sequence[FunctionDef], bodies: Mapping[str, Body], goal: str
+    ) -> None:
         self.functions = functions
+        self.ending = [i for i, one in enumerate(functions) if one.output_type == goal]
+        """Places of the functions that return the goal's type."""
         self._expressions, self._names = _written(functions, bodies)
 
     @cached_property
@@ -44,25 +51,39 @@ class Row:
         A hit is what a function makes that has a distance: the function's place, what it made,
         and the distance.
         """
-        names = {**self._names, "_identity": identity, "_type": type}
-        lines = ["def run(x, _distances, _add):"]
         kinds = sorted({one.output_type for one in self.functions})
-        for number, kind in enumerate(kinds):
-            lines.append(f"    _get_{number} = _distances[{kind!r}].get")
-            names[f"_kind_{number}"] = KINDS[kind]
-        for place, expression in enumerate(self._expressions):
-            kind = self.functions[place].output_type
-            number = kinds.index(kind)
+        lines = [f"    _get_{i} = _distances[{kind!r}].get" for i, kind in enumerate(kinds)]
+        for place, function in enumerate(self.functions):
+            kind = function.output_type
             key = "_made" if KINDS[kind] in PLAIN_KEYS else "_identity(_made)"
-            lines += [
-                "    try:",
-                f"        _made = {expression}",
-                f"        if _type(_made) is _kind_{number}:",
-                f"            _distance = _get_{number}({key})",
-                f"            if _distance is not None: _add(({place}, _made, _distance))",
-                "    except Exception: pass",
-            ]
-        return _compiled([*lines, "    return"], names)
+            lines += self._tried(
+                place,
+                f"_distance = _get_{kinds.index(kind)}({key})",
+                f"if _distance is not None: _add(({place}, _made, _distance))",
+            )
+        return _compiled(["def run(x, _distances, _add):", *lines, "    return"], self._names)
+
+    @cached_property
+    def ends(self) -> Callable[[Any, Any, Callable[[Any], bool], Callable[[int], None]], None]:
+        """Takes a value, a goal, what tells it from other values, and what takes each hit.
+
+        A hit is the place of a function that makes the goal. Only what == the goal is looked at.
+        """
+        lines: list[str] = []
+        for place in self.ending:
+            lines += self._tried(place, f"if _made == _goal and _is_goal(_made): _add({place})")
+        return _compiled(["def run(x, _goal, _is_goal, _add):", *lines, "    return"], self._names)
+
+    def _tried(self, place: int, *statements: str) -> list[str]:
+        """Return what does something with what the function at that place makes."""
+        kind = KINDS[self.functions[place].output_type]
+        return [
+            "    try:",
+            f"        _made = {self._expressions[place]}",
+            f"        if _type(_made) is _{kind.__name__}:",
+            *(f"            {statement}" for statement in statements),
+            "    except Exception: pass",
+        ]
 
 
 class Batch:
@@ -118,7 +139,14 @@ def _written(
     functions: Sequence[FunctionDef], bodies: Mapping[str, Body]
 ) -> tuple[list[str], dict[str, Any]]:
     """Return an expression of x for each function, and the names that they need."""
-    names: dict[str, Any] = {"__builtins__": {}, **NAMES, "_fresh": fresh}
+    names: dict[str, Any] = {
+        "__builtins__": {},
+        **NAMES,
+        "_fresh": fresh,
+        "_identity": identity,
+        "_type": type,
+    }
+    names |= {f"_{kind.__name__}": kind for kind in KINDS.values()}
     names |= {f"_body_{one.name}": bodies[one.name] for one in functions}
     return [_expression(one, f"_body_{one.name}") for one in functions], names
 

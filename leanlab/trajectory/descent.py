@@ -6,6 +6,7 @@ search finds first; and where something is found, most vectors are never looked 
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from leanlab.trajectory.graph import NOTHING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from leanlab.trajectory.graph import Graph
     from leanlab.trajectory.search import Task
-    from leanlab.trajectory.vectors import Guide, Step
+    from leanlab.trajectory.vectors import Guide, Vector
 
 _VECTOR_BYTES = 200
 
@@ -31,8 +32,8 @@ class Descent:
         self._all_apart = len({*self._goals, guide.goal}) == len(examples)
         """Whether no two of the examples end alike: then none may ever become one."""
 
-    def find(self, bound: int, *, whole: bool) -> tuple[Step, ...] | None:
-        """Return the first trajectory of bound functions, None where there is none.
+    def find(self, bound: int, *, whole: bool) -> tuple[int, ...] | None:
+        """Return the first trajectory of bound functions, by their places; None if there is none.
 
         whole says that these are all the examples, and that no shorter trajectory solves them: then
         a vector that does not lead to the goals in some steps does not in fewer. Fewer examples may
@@ -41,41 +42,39 @@ class Descent:
         if bound == 1:
             last = self._last(self._start[0], self._start[1:])
             return None if last is None else (last,)
-        tried: list[dict[tuple[int, ...], int]] = (
-            [{}] * bound if whole else [{} for _ in range(bound)]
-        )
-        guide, child = self._guide, self._child
-        path: list[Step] = []
-        trail = [(iter(guide.ahead(self._start[0], bound)), self._start[1:])]
+        # Vectors that lead nowhere in that many functions, by how many are left.
+        tried: list[dict[Vector, int]] = [{}] * bound if whole else [{} for _ in range(bound)]
+        path: list[int] = []
+        trail = [(iter(self._guide.ahead(self._start[0], bound)), self._start[1:])]
         while trail:
             steps, others = trail[-1]
             left = bound - len(trail)
             failed = tried[left]
-            for step in steps:
-                made = child(others, step)
-                if made is None:
+            for place, anchor in steps:
+                made = self._made(others, place)
+                if made is None or (self._all_apart and anchor in made):
                     continue
-                vector = (step.made, *made)
+                vector = (anchor, *made)
                 if failed.get(vector, 0) >= left:
                     continue
                 failed[vector] = left
                 self._graph.spent.keep(_VECTOR_BYTES)
                 if left > 1:
-                    path.append(step)
-                    trail.append((iter(guide.ahead(step.made, left)), made))
+                    path.append(place)
+                    trail.append((iter(self._guide.ahead(anchor, left)), made))
                     break
-                last = self._last(step.made, made)
+                last = self._last(anchor, made)
                 if last is not None:
-                    return (*path, step, last)
+                    return (*path, place, last)
             else:
                 trail.pop()
                 if path:
                     path.pop()
         return None
 
-    def _child(self, others: list[int], step: Step) -> list[int] | None:
-        """Apply a step to every other example; None where that cannot lead to the goals."""
-        rows, place = self._graph.rows, step.place
+    def _made(self, others: list[int], place: int) -> list[int] | None:
+        """Apply a function to the other examples; None where that cannot lead to the goals."""
+        rows = self._graph.rows
         made = []
         for number in others:
             other = rows[number][place]
@@ -84,14 +83,14 @@ class Descent:
             if other == NOTHING:
                 return None
             made.append(other)
-        if self._all_apart and (step.made in made or len(set(made)) < len(made)):
+        if self._all_apart and len(set(made)) < len(made):
             return None
         return made
 
-    def _last(self, anchor: int, others: list[int]) -> Step | None:
-        """Return the first step that leads to every goal."""
+    def _last(self, anchor: int, others: list[int]) -> int | None:
+        """Return the place of the first function that leads to every goal."""
         leads = self._graph.leads
-        for step in self._guide.ends(anchor):
-            if all(map(leads, others, [step.place] * len(others), self._goals)):
-                return step
+        for place in self._guide.ends(anchor):
+            if all(map(leads, others, repeat(place), self._goals)):
+                return place
         return None

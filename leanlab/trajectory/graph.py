@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, grading, identity, within_caps
+from leanlab.trajectory.values import (
+    KINDS,
+    PLAIN_KEYS,
+    equals_itself,
+    fresh,
+    grading,
+    identity,
+    same,
+    within_caps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -19,9 +28,10 @@ NOTHING = -1
 """What a function makes that raises, or returns another type than declared, or too much."""
 _VALUE_BYTES = 800
 """What a value takes with its row, about."""
+_IMMUTABLE = PLAIN_KEYS | {float, complex, range}
 
-Step = tuple["Callable[[Any], Any]", str]
-"""A function's body, and the name of the type that it must return."""
+Step = tuple["Callable[[Any], Any]", type, str]
+"""A function's body, and the type that it must return, with its name."""
 
 
 class Graph:
@@ -61,12 +71,13 @@ class Graph:
     def leads(self, number: int, place: int, goal: int) -> bool:
         """Tell whether the function at that place, which is of the goal's type, makes the goal."""
         self.spent.take(1)
-        body, name = self._steps[self.keys[number][0]][place]
+        body, kind, _ = self._steps[self.keys[number][0]][place]
+        value = self._values[number]
         try:
-            made = body(fresh(self._values[number]))
+            made = body(value if type(value) in _IMMUTABLE else fresh(value))
         except Exception:  # noqa: BLE001 - a body may raise anything: there is no edge
             return False
-        return type(made) is KINDS[name] and self._goals.get(grading(made)) == goal
+        return type(made) is kind and self._goals.get(grading(made)) == goal
 
     def near(
         self, number: int, row: Row, distances: dict[str, dict[Hashable, int]]
@@ -81,18 +92,28 @@ class Graph:
         row.near(self._values[number], distances, found.append)
         return found
 
-    def cell(self, number: int, index: int) -> int:
-        """Return what the function at that index of its type's steps makes of a value."""
+    def ends(self, number: int, row: Row, goal: Any) -> list[int]:
+        """Run all functions of the goal's type on a value; return the places of what makes it."""
+        if not equals_itself(goal):
+            return [place for place in row.ending if self.leads(number, place, self.goal(goal))]
+        self.spent.take(len(row.ending))
+        found: list[int] = []
+        row.ends(self._values[number], goal, lambda made: same(made, goal), found.append)
+        return found
+
+    def cell(self, number: int, place: int) -> int:
+        """Return what the function at that place of its type's steps makes of a value."""
         row = self.rows[number]
-        found = row[index]
+        found = row[place]
         if found is None:
             self.spent.take(1)
-            body, name = self._steps[self.keys[number][0]][index]
+            body, kind, name = self._steps[self.keys[number][0]][place]
+            value = self._values[number]
             try:
-                made = body(fresh(self._values[number]))
+                made = body(value if type(value) in _IMMUTABLE else fresh(value))
             except Exception:  # noqa: BLE001 - a body may raise anything: there is no edge
                 found = NOTHING
             else:
-                found = self.number(made, name) if type(made) is KINDS[name] else NOTHING
-            row[index] = found
+                found = self.number(made, name) if type(made) is kind else NOTHING
+            row[place] = found
         return found

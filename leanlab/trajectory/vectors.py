@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory.graph import NOTHING
 
@@ -15,71 +15,56 @@ if TYPE_CHECKING:
 
 Vector = tuple[int, ...]
 """Numbers of the values of all examples, the anchor's first."""
-Parents = dict[Vector, list[tuple[Vector, "Name"]]]
+Parents = dict[Vector, list[tuple[Vector, int]]]
 """The steps that lead to a vector from those one function nearer to the input."""
 
 _VECTOR_BYTES = 400
 _PATH_BYTES = 150
 
 
-class Step(NamedTuple):
-    """A function applied to an anchor's value."""
-
-    place: int
-    """Of the function, among those of its input type."""
-    made: int
-    distance: int
-    """How many functions lie between what is made and the goal, at least."""
-    name: Name
+Step = tuple[int, int]
+"""A function applied to an anchor's value: its place among those of its input type, and what it
+makes."""
 
 
 class Guide:
     """The steps that one example, the anchor, allows."""
 
     def __init__(
-        self, way: Way, graph: Graph, goal: int, distances: dict[str, dict[Hashable, int]]
+        self, way: Way, graph: Graph, goal: Any, distances: dict[str, dict[Hashable, int]]
     ) -> None:
         self._way = way
+        self.names = way.names
         self._graph = graph
-        self.goal = goal
+        self._goal = goal
+        self.goal = graph.goal(goal)
         self._distances = distances
-        self._promising: dict[int, list[Step]] = {}
+        self._hits: dict[int, list[tuple[int, Any, int]]] = {}
         self._within: dict[tuple[int, int], list[Step]] = {}
-        self._ending: dict[int, list[Step]] = {}
+        self._ending: dict[int, list[int]] = {}
 
     def ahead(self, number: int, left: int) -> list[Step]:
         """Return the steps from an anchor's value on ways of `left` functions to its goal."""
         found = self._within.get((number, left))
         if found is None:
-            found = [one for one in self._toward(number) if one.distance < left]
-            self._within[number, left] = found
-        return found
-
-    def _toward(self, number: int) -> list[Step]:
-        found = self._promising.get(number)
-        if found is None:
             graph = self._graph
             row = self._way.rows[graph.keys[number][0]]
-            hits = graph.near(number, row, self._distances)
-            found = self._promising[number] = []
-            for place, made, distance in hits:
-                function = row.functions[place]
-                child = graph.number(made, function.output_type)
-                if child != NOTHING:
-                    found.append(Step(place, child, distance, function.name))
+            hits = self._hits.get(number)
+            if hits is None:
+                hits = self._hits[number] = graph.near(number, row, self._distances)
+            found = self._within[number, left] = [
+                (place, graph.number(made, row.functions[place].output_type))
+                for place, made, distance in hits
+                if distance < left
+            ]
         return found
 
-    def ends(self, number: int) -> list[Step]:
-        """Return the steps from an anchor's value to its goal."""
+    def ends(self, number: int) -> list[int]:
+        """Return the places of the functions that make the goal of an anchor's value."""
         found = self._ending.get(number)
         if found is None:
-            functions = self._way.rows[self._graph.keys[number][0]].functions
-            found = self._ending[number] = [
-                Step(place, self.goal, 0, function.name)
-                for place, function in enumerate(functions)
-                if function.output_type == self._way.goal
-                and self._graph.leads(number, place, self.goal)
-            ]
+            row = self._way.rows[self._graph.keys[number][0]]
+            found = self._ending[number] = self._graph.ends(number, row, self._goal)
         return found
 
 
@@ -111,52 +96,41 @@ class Vectors:
         for left in range(bound - 1, -1, -1):
             ahead: Parents = {}
             for vector in layer:
-                number = vector[0]
-                guide = self._guide
-                for step in guide.ahead(number, left + 1) if left else guide.ends(number):
-                    child = self._child(vector, step, left)
-                    if child is None or child in seen:
-                        continue
-                    ahead.setdefault(child, []).append((vector, step.name))
+                for place, child in self._ahead(vector, left):
+                    if child not in seen:
+                        ahead.setdefault(child, []).append((vector, place))
             self._graph.spent.keep(_VECTOR_BYTES * len(ahead))
             parents.append(ahead)
             seen |= ahead.keys()
             layer = list(ahead)
         found = []
-        for names in _paths(layer, parents):
+        for places in _paths(layer, parents):
             self._graph.spent.take(0)  # there may be millions: it looks at the clock
             self._graph.spent.keep(_PATH_BYTES)
-            found.append(names)
+            found.append(self._guide.names(places))
         return tuple(found)
 
-    def _child(self, vector: Vector, step: Step, left: int) -> Vector | None:
-        """Apply a step to every other example; None where that cannot lead to the goals."""
-        graph = self._graph
-        if not left:
-            for i in range(1, len(vector)):
-                if not graph.leads(vector[i], step.place, self._goals[i]):
-                    return None
-            return self._goals
-        child = [step.made]
-        for i in range(1, len(vector)):
-            other = graph.cell(vector[i], step.place)
-            if other == NOTHING:
-                return None
-            child.append(other)
-        if len(set(child)) < len(child):
-            for i, j in self._apart:
-                if child[i] == child[j]:
-                    return None
-        return tuple(child)
+    def _ahead(self, vector: Vector, left: int) -> Iterator[tuple[int, Vector]]:
+        """Yield the places of functions, and what they make, which may lead to the goals."""
+        if left:
+            for place, anchor in self._guide.ahead(vector[0], left + 1):
+                made = (anchor, *(self._graph.cell(other, place) for other in vector[1:]))
+                if NOTHING not in made and not any(made[i] == made[j] for i, j in self._apart):
+                    yield place, made
+        else:
+            leads = self._graph.leads
+            for place in self._guide.ends(vector[0]):
+                if all(leads(vector[i], place, self._goals[i]) for i in range(1, len(vector))):
+                    yield place, self._goals
 
 
-def _paths(layer: list[Vector], parents: list[Parents]) -> Iterator[tuple[Name, ...]]:
-    """Walk back from the vectors of the last layer along every step."""
-    ahead: list[tuple[Vector, tuple[Name, ...]]] = [(vector, ()) for vector in layer]
+def _paths(layer: list[Vector], parents: list[Parents]) -> Iterator[tuple[int, ...]]:
+    """Walk back from the vectors of the last layer along every step; yield the places."""
+    ahead: list[tuple[Vector, tuple[int, ...]]] = [(vector, ()) for vector in layer]
     while ahead:
-        vector, names = ahead.pop()
-        if len(names) == len(parents):
-            yield names
+        vector, places = ahead.pop()
+        if len(places) == len(parents):
+            yield places
             continue
-        for before, name in parents[-1 - len(names)][vector]:
-            ahead.append((before, (name, *names)))
+        for before, place in parents[-1 - len(places)][vector]:
+            ahead.append((before, (place, *places)))
