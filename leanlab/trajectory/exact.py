@@ -8,7 +8,7 @@ followed, along steps that the bound allows. docs/trajectory.md tells more.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from leanlab.trajectory.batch import Batch
@@ -73,8 +73,9 @@ class _Search:
         firsts = {key: i for i, key in reversed(list(enumerate(given)))}
         self._contradictory = len(set(zip(given, wanted, strict=True))) > len(firsts)
         # What is rare tends to be harder to reach, and what is written shorter to grow less.
+        times = Counter(wanted)
         self._examples: list[int] = sorted(
-            firsts.values(), key=lambda i: (wanted.count(wanted[i]), len(repr(task.input.items[i])))
+            firsts.values(), key=lambda i: (times[wanted[i]], len(repr(task.input.items[i])))
         )
         """One of each input, the most promising first: repeated ones say nothing new."""
         self._layers: dict[int, Layers] = {}
@@ -83,8 +84,9 @@ class _Search:
         self._graph = Graph(self._way.steps, spent)
         self._follows_cheaply = False
         """Whether following vectors cost less than another example's layers would."""
-        self._witnesses: set[int] = set()
-        """Examples that showed a trajectory of fewer to be wrong."""
+        self._witnesses: set[int] = set(self._examples[:2])
+        """Examples followed beside the anchor: two to begin with, then those that showed a
+        trajectory of fewer to be wrong."""
 
     def run(self, max_depth: int, *, every: bool = False) -> Answer:
         task, spent = self._task, self._spent

@@ -29,6 +29,9 @@ NOTHING = -1
 _VALUE_BYTES = 800
 """What a value takes with its row, about."""
 _IMMUTABLE = PLAIN_KEYS | {float, complex, range}
+"""Types whose values no function can change."""
+_SMALL = frozenset({bool, float, complex})
+"""Types whose values are never too large."""
 
 Step = tuple["Callable[[Any], Any]", type, str]
 """A function's body, and the type that it must return, with its name."""
@@ -44,22 +47,23 @@ class Graph:
         self._values: list[Any] = []
         self.rows: list[list[int | None]] = []
         """Of each value, what each function makes of it; None where nobody asked (see cell)."""
-        self.keys: list[tuple[str, Hashable]] = []
-        """Of each value: its type's name and its identity."""
+        self.types: list[str] = []
+        """Of each value, the name of its type."""
         self._goals: dict[Hashable, int] = {}
 
     def number(self, value: Any, name: str) -> int:
         """Return the number of a value of the type of that name, NOTHING if it is too large."""
         table = self._numbers[name]
-        key = value if type(value) in PLAIN_KEYS else identity(value)
+        kind = type(value)
+        key = value if kind in PLAIN_KEYS else identity(value)
         found = table.get(key)
         if found is None:
             found = NOTHING
-            if within_caps(value):
+            if kind in _SMALL or within_caps(value):
                 found = len(self._values)
-                self._values.append(fresh(value))
+                self._values.append(value if kind in PLAIN_KEYS else fresh(value))
                 self.rows.append([None] * len(self._steps[name]))
-                self.keys.append((name, key))
+                self.types.append(name)
                 self.spent.keep(_VALUE_BYTES)
             table[key] = found
         return found
@@ -71,7 +75,7 @@ class Graph:
     def leads(self, number: int, place: int, goal: int) -> bool:
         """Tell whether the function at that place, which is of the goal's type, makes the goal."""
         self.spent.take(1)
-        body, kind, _ = self._steps[self.keys[number][0]][place]
+        body, kind, _ = self._steps[self.types[number]][place]
         value = self._values[number]
         try:
             made = body(value if type(value) in _IMMUTABLE else fresh(value))
@@ -107,7 +111,7 @@ class Graph:
         found = row[place]
         if found is None:
             self.spent.take(1)
-            body, kind, name = self._steps[self.keys[number][0]][place]
+            body, kind, name = self._steps[self.types[number]][place]
             value = self._values[number]
             try:
                 made = body(value if type(value) in _IMMUTABLE else fresh(value))

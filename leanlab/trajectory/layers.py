@@ -219,7 +219,7 @@ class Layers:
         odd = _odd_floats(bare, made) if kind is float else {}
         # Not -=, which walks through all of seen where that is not much larger.
         bare = bare - seen
-        more = [one for key, one in odd.items() if key not in seen]
+        more = [fresh(one) for key, one in odd.items() if key not in seen]
         seen |= bare
         seen.update(odd)
         content = sum(map(len, bare)) if kind in (str, bytes) else 32 * len(bare)

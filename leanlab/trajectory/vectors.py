@@ -48,7 +48,7 @@ class Guide:
         found = self._within.get((number, left))
         if found is None:
             graph = self._graph
-            row = self._way.rows[graph.keys[number][0]]
+            row = self._way.rows[graph.types[number]]
             hits = self._hits.get(number)
             if hits is None:
                 hits = self._hits[number] = graph.near(number, row, self._distances)
@@ -63,7 +63,7 @@ class Guide:
         """Return the places of the functions that make the goal of an anchor's value."""
         found = self._ending.get(number)
         if found is None:
-            row = self._way.rows[self._graph.keys[number][0]]
+            row = self._way.rows[self._graph.types[number]]
             found = self._ending[number] = self._graph.ends(number, row, self._goal)
         return found
 
