@@ -6,7 +6,7 @@ search finds first; and where something is found, most vectors are never looked 
 
 from __future__ import annotations
 
-from itertools import repeat
+from itertools import combinations, repeat
 from typing import TYPE_CHECKING
 
 from leanlab.trajectory.graph import NOTHING
@@ -29,8 +29,10 @@ class Descent:
         self._graph = graph
         self._start = [graph.number(task.input.items[one], task.input.type) for one in examples]
         self._goals = [graph.goal(task.output.items[one]) for one in examples[1:]]
-        self._all_apart = len({*self._goals, guide.goal}) == len(examples)
-        """Whether no two of the examples end alike: then none may ever become one."""
+        ends = [guide.goal, *self._goals]
+        pairs = combinations(range(len(ends)), 2)
+        self._apart = [(i, j) for i, j in pairs if ends[i] != ends[j]]
+        """Examples that must end apart: they may never become one."""
 
     def find(self, bound: int, *, whole: bool) -> tuple[int, ...] | None:
         """Return the first trajectory of bound functions, by their places; None if there is none.
@@ -43,7 +45,8 @@ class Descent:
             last = self._last(self._start[0], self._start[1:])
             return None if last is None else (last,)
         # Vectors that lead nowhere in that many functions, by how many are left.
-        tried: list[dict[Vector, int]] = [{}] * bound if whole else [{} for _ in range(bound)]
+        start = {tuple(self._start): bound}
+        tried: list[dict[Vector, int]] = [start] * bound if whole else [{} for _ in range(bound)]
         path: list[int] = []
         trail = [(iter(self._guide.ahead(self._start[0], bound)), self._start[1:])]
         while trail:
@@ -52,10 +55,10 @@ class Descent:
             failed = tried[left]
             for place, anchor in steps:
                 made = self._made(others, place)
-                if made is None or (self._all_apart and anchor in made):
+                if made is None:
                     continue
                 vector = (anchor, *made)
-                if failed.get(vector, 0) >= left:
+                if failed.get(vector, 0) >= left or self._collapsed(vector):
                     continue
                 failed[vector] = left
                 self._graph.spent.keep(_VECTOR_BYTES)
@@ -73,7 +76,7 @@ class Descent:
         return None
 
     def _made(self, others: list[int], place: int) -> list[int] | None:
-        """Apply a function to the other examples; None where that cannot lead to the goals."""
+        """Apply a function to the other examples; None where it makes nothing of one of them."""
         rows = self._graph.rows
         made = []
         for number in others:
@@ -83,9 +86,13 @@ class Descent:
             if other == NOTHING:
                 return None
             made.append(other)
-        if self._all_apart and len(set(made)) < len(made):
-            return None
         return made
+
+    def _collapsed(self, vector: Vector) -> bool:
+        """Tell whether examples became one that must end apart."""
+        if len(set(vector)) == len(vector):
+            return False
+        return any(vector[i] == vector[j] for i, j in self._apart)
 
     def _last(self, anchor: int, others: list[int]) -> int | None:
         """Return the place of the first function that leads to every goal."""
