@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from leanlab.trajectory.library import FunctionDef, FunctionLibrary
     from leanlab.trajectory.search import Answer, Budget, Name, Task
 
+_DEEP = 5
+"""From this bound on it pays to have seen which examples' layers are the smallest."""
+_COMPARED = 8
+"""Examples that are looked at for that, at most."""
+
 
 class Exact:
     """Finds a shortest trajectory; of several, the first in the order of the library.
@@ -120,17 +125,28 @@ class _Search:
 
     def _barred(self, bound: int) -> Layers | None:
         """Return the layers of an example whose goal is out of reach, if one is found."""
-        if self._reached and self._follows_cheaply:
+        # Where layers have come to an end, another example's may prove that no length will do.
+        ended = any(self._layers[one].is_closed(bound) for one in self._reached)
+        if self._reached and self._follows_cheaply and not ended:
             return None
+        if bound == _DEEP:
+            self._examples[:_COMPARED] = sorted(self._examples[:_COMPARED], key=self._width)
         left = [one for one in self._examples if one not in self._reached]
-        if left:
-            # One with layers, as others have to begin.
-            example = min(left, key=lambda one: one not in self._layers)
-            layers = self._layers_of(example)
-            if not layers.reach(bound):
-                return layers
-            self._reached[example] = bound
+        if not left:
+            return None
+        # Before that one with layers, as others have to begin.
+        example = left[0] if bound >= _DEEP else min(left, key=lambda one: one not in self._layers)
+        layers = self._layers_of(example)
+        if not layers.reach(bound):
+            return layers
+        self._reached[example] = bound
         return None
+
+    def _width(self, example: int) -> int:
+        """Return how many values there are in an example's first layers."""
+        layers = self._layers_of(example)
+        layers.reach(_DEEP - 2)
+        return layers.width(_DEEP - 2)
 
     def _follow(self, bound: int, *, every: bool) -> tuple[tuple[Name, ...], ...]:
         """Follow vectors of all examples; return trajectories of exactly bound functions.

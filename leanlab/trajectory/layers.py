@@ -120,6 +120,10 @@ class Layers:
                 self._within = len(self._last)
         return self._within is not None and self._within <= bound
 
+    def width(self, bound: int) -> int:
+        """Return how many values there are that less than `bound` functions made."""
+        return sum(len(layer) for layers in self._layers.values() for layer in layers[:bound])
+
     def is_closed(self, bound: int) -> bool:
         """Tell whether everything that can be made at all was looked at within the bound."""
         depth = bound - 1 - self._way.span
