@@ -6,10 +6,11 @@ search finds first; and where something is found, most vectors are never looked 
 
 from __future__ import annotations
 
-from itertools import combinations, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from leanlab.trajectory.graph import NOTHING
+from leanlab.trajectory.vectors import apart, collapsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +30,7 @@ class Descent:
         self._graph = graph
         self._start = [graph.number(task.input.items[one], task.input.type) for one in examples]
         self._goals = [graph.goal(task.output.items[one]) for one in examples[1:]]
-        ends = [guide.goal, *self._goals]
-        pairs = combinations(range(len(ends)), 2)
-        self._apart = [(i, j) for i, j in pairs if ends[i] != ends[j]]
-        """Examples that must end apart: they may never become one."""
+        self._apart = apart((guide.goal, *self._goals))
 
     def find(self, bound: int, *, whole: bool) -> tuple[int, ...] | None:
         """Return the first trajectory of bound functions, by their places; None if there is none.
@@ -58,7 +56,7 @@ class Descent:
                 if made is None:
                     continue
                 vector = (anchor, *made)
-                if failed.get(vector, 0) >= left or self._collapsed(vector):
+                if failed.get(vector, 0) >= left or collapsed(vector, self._apart):
                     continue
                 failed[vector] = left
                 self._graph.spent.keep(_VECTOR_BYTES)
@@ -87,12 +85,6 @@ class Descent:
                 return None
             made.append(other)
         return made
-
-    def _collapsed(self, vector: Vector) -> bool:
-        """Tell whether examples became one that must end apart."""
-        if len(set(vector)) == len(vector):
-            return False
-        return any(vector[i] == vector[j] for i, j in self._apart)
 
     def _last(self, anchor: int, others: list[int]) -> int | None:
         """Return the place of the first function that leads to every goal."""

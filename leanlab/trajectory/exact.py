@@ -160,7 +160,8 @@ class _Search:
         before = self._spent.calls
         others = [one for one in self._examples if one != anchor]
         if every:
-            return Vectors(guide, self._graph, self._task, [anchor, *others]).find(bound)
+            vectors = Vectors(guide, self._graph, self._task, [anchor, *others])
+            return tuple(map(self._way.names, vectors.find(bound)))
         # The first trajectory of fewer examples that solves all is the first of all examples, too.
         while True:
             chosen = [anchor, *(one for one in others if one in self._witnesses)]

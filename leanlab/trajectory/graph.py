@@ -28,6 +28,7 @@ NOTHING = -1
 """What a function makes that raises, or returns another type than declared, or too much."""
 _VALUE_BYTES = 800
 """What a value takes with its row, about."""
+_HIT_BYTES = 100
 _IMMUTABLE = PLAIN_KEYS | {float, complex, range}
 """Types whose values no function can change."""
 _SMALL = frozenset({bool, float, complex})
@@ -94,6 +95,7 @@ class Graph:
         self.spent.take(len(row.functions))
         found: list[tuple[int, Any, int]] = []
         row.near(self._values[number], distances, found.append)
+        self.spent.keep(_HIT_BYTES * len(found))
         return found
 
     def ends(self, number: int, row: Row, goal: Any) -> list[int]:

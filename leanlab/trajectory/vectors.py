@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory.graph import NOTHING
@@ -11,20 +12,18 @@ if TYPE_CHECKING:
 
     from leanlab.trajectory.graph import Graph
     from leanlab.trajectory.layers import Way
-    from leanlab.trajectory.search import Name, Task
+    from leanlab.trajectory.search import Task
 
 Vector = tuple[int, ...]
 """Numbers of the values of all examples, the anchor's first."""
-Parents = dict[Vector, list[tuple[Vector, int]]]
-"""The steps that lead to a vector from those one function nearer to the input."""
-
-_VECTOR_BYTES = 400
-_PATH_BYTES = 150
-
-
 Step = tuple[int, int]
 """A function applied to an anchor's value: its place among those of its input type, and what it
 makes."""
+Parents = dict[Vector, list[tuple[Vector, int]]]
+"""The places of functions that lead to a vector, with the vectors that they lead from."""
+
+_VECTOR_BYTES = 400
+_PATH_BYTES = 150
 
 
 class Guide:
@@ -34,7 +33,6 @@ class Guide:
         self, way: Way, graph: Graph, goal: Any, distances: dict[str, dict[Hashable, int]]
     ) -> None:
         self._way = way
-        self.names = way.names
         self._graph = graph
         self._goal = goal
         self.goal = graph.goal(goal)
@@ -78,15 +76,10 @@ class Vectors:
             graph.number(task.input.items[one], task.input.type) for one in examples
         )
         self._goals = tuple(graph.goal(task.output.items[one]) for one in examples)
-        self._apart = [
-            (i, j)
-            for i in range(len(examples))
-            for j in range(i)
-            if self._goals[i] != self._goals[j]
-        ]
+        self._apart = apart(self._goals)
 
-    def find(self, bound: int) -> tuple[tuple[Name, ...], ...]:
-        """Return every trajectory of bound functions, where none of fewer solves the task.
+    def find(self, bound: int) -> tuple[tuple[int, ...], ...]:
+        """Return the places of every trajectory of bound functions, where none of fewer solves.
 
         None of them comes to a vector twice.
         """
@@ -107,7 +100,7 @@ class Vectors:
         for places in _paths(layer, parents):
             self._graph.spent.take(0)  # there may be millions: it looks at the clock
             self._graph.spent.keep(_PATH_BYTES)
-            found.append(self._guide.names(places))
+            found.append(places)
         return tuple(found)
 
     def _ahead(self, vector: Vector, left: int) -> Iterator[tuple[int, Vector]]:
@@ -115,13 +108,25 @@ class Vectors:
         if left:
             for place, anchor in self._guide.ahead(vector[0], left + 1):
                 made = (anchor, *(self._graph.cell(other, place) for other in vector[1:]))
-                if NOTHING not in made and not any(made[i] == made[j] for i, j in self._apart):
+                if NOTHING not in made and not collapsed(made, self._apart):
                     yield place, made
         else:
             leads = self._graph.leads
             for place in self._guide.ends(vector[0]):
                 if all(leads(vector[i], place, self._goals[i]) for i in range(1, len(vector))):
                     yield place, self._goals
+
+
+def apart(goals: Vector) -> list[tuple[int, int]]:
+    """Return the pairs of examples that must end apart: they may never become one."""
+    return [(i, j) for i, j in combinations(range(len(goals)), 2) if goals[i] != goals[j]]
+
+
+def collapsed(vector: Vector, pairs: list[tuple[int, int]]) -> bool:
+    """Tell whether a pair of examples, of those that must end apart, has become one."""
+    if len(set(vector)) == len(vector):
+        return False
+    return any(vector[i] == vector[j] for i, j in pairs)
 
 
 def _paths(layer: list[Vector], parents: list[Parents]) -> Iterator[tuple[int, ...]]:
