@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from leanlab.trajectory.batch import equals_itself
 from leanlab.trajectory.values import (
     KINDS,
     PLAIN_KEYS,
-    equals_itself,
     fresh,
     grading,
     identity,

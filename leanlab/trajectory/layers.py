@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from leanlab.trajectory.batch import Row
+from leanlab.trajectory.batch import Row, equals_itself
 from leanlab.trajectory.values import (
     KINDS,
     MAX_SIZE,
     PLAIN_KEYS,
-    equals_itself,
     fresh,
     identity,
     same,

@@ -244,11 +244,6 @@ def same(value: Any, target: Any) -> bool:
     return type(value) is type(target) and grading(value) == grading(target)
 
 
-def equals_itself(target: Any) -> bool:
-    """Tell whether all that is right where target was asked for == target: no NaN is in it."""
-    return type(target) in PLAIN_KEYS or "nan" not in repr(target)
-
-
 def _text(value: Any, *, strict: bool) -> str:
     """Write a value so that equal texts are equal values: as repr, with sets in one order."""
     kind = type(value)
