@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory.bodies import NAMES
-from leanlab.trajectory.values import KINDS, fresh
+from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from leanlab.trajectory.library import FunctionDef
 
     Body = Callable[[Any], Any]
+    Distances = Mapping[str, Mapping[Hashable, int]]
 
 _CHANGING = frozenset({
     "add", "append", "clear", "difference_update", "discard", "extend", "insert",
@@ -29,26 +30,65 @@ _CHANGING = frozenset({
 """Every method that changes a value of a plain type."""
 
 
-RAISED = object()
-"""Stands in a row for what a function that raised did not make."""
+def equals_itself(target: Any) -> bool:
+    """Tell whether all that is right where target was asked for == target: no NaN is in it."""
+    return type(target) in PLAIN_KEYS or "nan" not in repr(target)
 
 
 class Row:
-    """Functions of one input type, run on one value in one go; compiled on first use."""
+    """Functions of one input type, run on one value in one go; compiled on first use.
 
-    def __init__(self, functions: Sequence[FunctionDef], bodies: Mapping[str, Body]) -> None:
+    Where a function raises, or returns another type than it declares, there is nothing.
+    """
+
+    def __init__(
+        self, functions: Sequence[FunctionDef], bodies: Mapping[str, Body], goal: str
+    ) -> None:
         self.functions = functions
+        self.ending = [i for i, one in enumerate(functions) if one.output_type == goal]
+        """Places of the functions that return the goal's type."""
         self._expressions, self._names = _written(functions, bodies)
 
     @cached_property
-    def of(self) -> Callable[[Any], Sequence[Any]]:
-        """Takes a value, and returns what each function makes of it, or RAISED."""
-        lines = ["def run(x):"]
-        for i, expression in enumerate(self._expressions):
-            lines += ["    try:", f"        _{i} = {expression}"]
-            lines += ["    except Exception:", f"        _{i} = _raised"]
-        lines.append(f"    return ({''.join(f'_{i}, ' for i in range(len(self.functions)))})")
-        return _compiled(lines, {**self._names, "_raised": RAISED})
+    def near(self) -> Callable[[Any, Distances, Callable[[tuple[int, Any, int]], None]], None]:
+        """Takes a value, distances by type and key, and what takes each hit.
+
+        A hit is what a function makes that has a distance: the function's place, what it made,
+        and the distance.
+        """
+        kinds = sorted({one.output_type for one in self.functions})
+        lines = [f"    _get_{i} = _distances[{kind!r}].get" for i, kind in enumerate(kinds)]
+        for place, function in enumerate(self.functions):
+            kind = function.output_type
+            key = "_made" if KINDS[kind] in PLAIN_KEYS else "_identity(_made)"
+            lines += self._tried(
+                place,
+                f"_distance = _get_{kinds.index(kind)}({key})",
+                f"if _distance is not None: _add(({place}, _made, _distance))",
+            )
+        return _compiled(["def run(x, _distances, _add):", *lines, "    return"], self._names)
+
+    @cached_property
+    def ends(self) -> Callable[[Any, Any, Callable[[Any], bool], Callable[[int], None]], None]:
+        """Takes a value, a goal, what tells it from other values, and what takes each hit.
+
+        A hit is the place of a function that makes the goal. Only what == the goal is looked at.
+        """
+        lines: list[str] = []
+        for place in self.ending:
+            lines += self._tried(place, f"if _made == _goal and _is_goal(_made): _add({place})")
+        return _compiled(["def run(x, _goal, _is_goal, _add):", *lines, "    return"], self._names)
+
+    def _tried(self, place: int, *statements: str) -> list[str]:
+        """Return what does something with what the function at that place makes."""
+        kind = KINDS[self.functions[place].output_type]
+        return [
+            "    try:",
+            f"        _made = {self._expressions[place]}",
+            f"        if _type(_made) is _{kind.__name__}:",
+            *(f"            {statement}" for statement in statements),
+            "    except Exception: pass",
+        ]
 
 
 class Batch:
@@ -104,7 +144,14 @@ def _written(
     functions: Sequence[FunctionDef], bodies: Mapping[str, Body]
 ) -> tuple[list[str], dict[str, Any]]:
     """Return an expression of x for each function, and the names that they need."""
-    names: dict[str, Any] = {"__builtins__": {}, **NAMES, "_fresh": fresh}
+    names: dict[str, Any] = {
+        "__builtins__": {},
+        **NAMES,
+        "_fresh": fresh,
+        "_identity": identity,
+        "_type": type,
+    }
+    names |= {f"_{kind.__name__}": kind for kind in KINDS.values()}
     names |= {f"_body_{one.name}": bodies[one.name] for one in functions}
     return [_expression(one, f"_body_{one.name}") for one in functions], names
 

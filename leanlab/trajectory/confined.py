@@ -18,7 +18,7 @@ from leanlab.trajectory.search import Answer
 
 _MODULES = (
     "values", "bodies", "library", "execution", "search", "plain", "batch", "layers", "graph",
-    "vectors", "ranking", "exact", "solvers", "interchange", "asking",
+    "vectors", "descent", "ranking", "exact", "solvers", "interchange", "asking",
 )  # fmt: skip
 """In an order in which each finds those that it imports."""
 

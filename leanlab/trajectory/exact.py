@@ -8,24 +8,28 @@ followed, along steps that the bound allows. docs/trajectory.md tells more.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from leanlab.trajectory.batch import Batch
-from leanlab.trajectory.execution import Executor, TrajectorySpec
-from leanlab.trajectory.graph import Graph
+from leanlab.trajectory.descent import Descent
+from leanlab.trajectory.graph import NOTHING, Graph
 from leanlab.trajectory.layers import Layers, Way
 from leanlab.trajectory.ranking import ranked
-from leanlab.trajectory.search import OverBudget, Spent, is_contradictory
-from leanlab.trajectory.values import TypedList, grading, identity
+from leanlab.trajectory.search import OverBudget, Spent
+from leanlab.trajectory.values import grading, identity
 from leanlab.trajectory.vectors import Guide, Vectors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from leanlab.trajectory.library import FunctionDef, FunctionLibrary
     from leanlab.trajectory.search import Answer, Budget, Name, Task
 
-_EAGER_DEPTH = 2
-"""Up to this bound every example is asked before vectors are followed: their layers are small."""
+_DEEP = 5
+"""From this bound on it pays to have seen which examples' layers are the smallest."""
+_COMPARED = 8
+"""Examples that are looked at for that, at most."""
 
 
 class Exact:
@@ -35,7 +39,7 @@ class Exact:
     """
 
     def __init__(self, library: FunctionLibrary) -> None:
-        self._library = library
+        self.library = library
         alike: dict[tuple[str, str], list[FunctionDef]] = defaultdict(list)
         for one in library:
             alike[one.input_type, one.output_type].append(one)
@@ -44,54 +48,58 @@ class Exact:
 
     def solve(self, task: Task, budget: Budget) -> Answer:
         """Return one shortest trajectory, or a proof that there is none, within the budget."""
-        return _Search(self._way(task), self._library, task, Spent(budget)).run(budget.max_depth)
+        return _Search(self, task, Spent(budget)).run(budget.max_depth)
 
     def solve_all(self, task: Task, budget: Budget) -> Answer:
         """Return every shortest trajectory, the best first (see ranking)."""
-        search = _Search(self._way(task), self._library, task, Spent(budget))
-        return search.run(budget.max_depth, every=True)
+        return _Search(self, task, Spent(budget)).run(budget.max_depth, every=True)
 
-    def _way(self, task: Task) -> Way:
-        goals = {grading(item) for item in task.output.items}
+    def way(self, start: str, goal: str, outputs: int) -> Way:
+        """Return what lies between two types, where there are so many different outputs."""
         # Two truth values cannot become three different outputs.
-        without = "builtins.bool" if len(goals) > 2 else ""
-        key = (task.input.type, task.output.type, without)
+        without = "builtins.bool" if outputs > 2 else ""
+        key = (start, goal, without)
         if key not in self._ways:
             batches = [one for types, one in self._batches.items() if without not in types]
-            self._ways[key] = Way(batches, self._library, *key[:2])
+            self._ways[key] = Way(batches, self.library, start, goal)
         return self._ways[key]
 
 
 class _Search:
     """One task, with all that is found out about it."""
 
-    def __init__(self, way: Way, library: FunctionLibrary, task: Task, spent: Spent) -> None:
-        self._way = way
-        self._library = library
-        self._executor = Executor(library)
+    def __init__(self, solver: Exact, task: Task, spent: Spent) -> None:
+        self._library = solver.library
         self._task = task
         self._spent = spent
-        self._start = task.input.type
-        firsts = {identity(item): i for i, item in reversed(list(enumerate(task.input.items)))}
-        self._examples = sorted(firsts.values())
-        """One of each input: repeated examples say nothing new."""
-        self._goals = [grading(item) for item in task.output.items]
+        given = list(map(identity, task.input.items))
+        wanted = list(map(grading, task.output.items))
+        self._way = solver.way(task.input.type, task.output.type, len(set(wanted)))
+        firsts = {key: i for i, key in reversed(list(enumerate(given)))}
+        self._contradictory = len(set(zip(given, wanted, strict=True))) > len(firsts)
+        # What is rare tends to be harder to reach, and what is written shorter to grow less.
+        times = Counter(wanted)
+        self._examples: list[int] = sorted(
+            firsts.values(), key=lambda i: (times[wanted[i]], len(repr(task.input.items[i])))
+        )
+        """One of each input, the most promising first: repeated ones say nothing new."""
         self._layers: dict[int, Layers] = {}
         self._reached: dict[int, int] = {}
         """By example: the least bound within which its goal can be reached."""
-        self._graph = Graph(way.steps, spent)
+        self._graph = Graph(self._way.steps, spent)
         self._follows_cheaply = False
         """Whether following vectors cost less than another example's layers would."""
-        self._witnesses: set[int] = set()
-        """Examples that showed a trajectory of fewer to be wrong."""
+        self._witnesses: set[int] = set(self._examples[:2])
+        """Examples followed beside the anchor: two to begin with, then those that showed a
+        trajectory of fewer to be wrong."""
 
     def run(self, max_depth: int, *, every: bool = False) -> Answer:
         task, spent = self._task, self._spent
         if task.input.answers(task.output):
             return spent.solved(((),), complete=every)
-        if is_contradictory(task) or self._start not in self._way.far:
+        if self._contradictory or task.input.type not in self._way.far:
             return spent.refuted(max_depth, any_length=True)
-        bound = max(1, self._way.far[self._start])
+        bound = max(1, self._way.far[task.input.type])
         try:
             while bound <= max_depth:
                 barred = self._barred(bound)
@@ -117,66 +125,66 @@ class _Search:
 
     def _barred(self, bound: int) -> Layers | None:
         """Return the layers of an example whose goal is out of reach, if one is found."""
+        # Where layers have come to an end, another example's may prove that no length will do.
+        ended = any(self._layers[one].is_closed(bound) for one in self._reached)
+        if self._reached and self._follows_cheaply and not ended:
+            return None
+        if bound == _DEEP:
+            self._examples[:_COMPARED] = sorted(self._examples[:_COMPARED], key=self._width)
         left = [one for one in self._examples if one not in self._reached]
-        if bound > _EAGER_DEPTH and self._reached and self._follows_cheaply:
-            left = []
-        for example in sorted(left, key=self._order):
-            layers = self._layers_of(example)
-            if not layers.reach(bound):
-                return layers
-            self._reached[example] = bound
-            if bound > _EAGER_DEPTH:
-                break
+        if not left:
+            return None
+        # Before that one with layers, as others have to begin.
+        example = left[0] if bound >= _DEEP else min(left, key=lambda one: one not in self._layers)
+        layers = self._layers_of(example)
+        if not layers.reach(bound):
+            return layers
+        self._reached[example] = bound
         return None
 
-    def _order(self, example: int) -> tuple[bool, int, int, int]:
-        """Return what comes first where one example is to be asked whether its goal is in reach.
-
-        One with layers, as others have to begin; one whose goal is rare, as it tends to be the
-        hardest to reach; the one whose layers grow least.
-        """
-        layers = self._layers.get(example)
-        rarity = self._goals.count(self._goals[example])
-        return layers is None, rarity, layers.size if layers else 0, example
+    def _width(self, example: int) -> int:
+        """Return how many values there are in an example's first layers."""
+        layers = self._layers_of(example)
+        layers.reach(_DEEP - 2)
+        return layers.width(_DEEP - 2)
 
     def _follow(self, bound: int, *, every: bool) -> tuple[tuple[Name, ...], ...]:
         """Follow vectors of all examples; return trajectories of exactly bound functions.
 
         The example whose goal was the hardest to reach guides: it allows the fewest steps.
         """
-        anchor = min(self._reached, key=lambda one: (-self._reached[one], *self._order(one)))
-        goal = self._graph.goal(self._task.output.items[anchor])
+        anchor = max(self._reached, key=self._reached.__getitem__)
+        goal = self._task.output.items[anchor]
         distances = self._layers_of(anchor).distances(bound)
         guide = Guide(self._way, self._graph, goal, distances)
         before = self._spent.calls
         others = [one for one in self._examples if one != anchor]
         if every:
-            return Vectors(guide, self._graph, self._task, [anchor, *others]).find(
-                bound, whole=True, every=True
-            )
+            vectors = Vectors(guide, self._graph, self._task, [anchor, *others])
+            return tuple(map(self._way.names, vectors.find(bound)))
         # The first trajectory of fewer examples that solves all is the first of all examples, too.
         while True:
             chosen = [anchor, *(one for one in others if one in self._witnesses)]
-            found = Vectors(guide, self._graph, self._task, chosen).find(
-                bound, whole=len(chosen) == len(self._examples)
-            )
-            failed = self._failed(found[0]) if found else None
+            whole = len(chosen) == len(self._examples)
+            found = Descent(guide, self._graph, self._task, chosen).find(bound, whole=whole)
+            failed = self._failed(found, chosen) if found else None
             if failed is None:
                 used = self._spent.calls - before
                 self._follows_cheaply = used < self._layers_of(anchor).size
-                return found
+                return (self._way.names(found),) if found else ()
             self._witnesses.add(failed)
 
-    def _failed(self, names: tuple[Name, ...]) -> int | None:
-        """Return the first example that the trajectory does not solve, None where it solves all."""
-        plan = tuple(self._library[name] for name in names)
+    def _failed(self, places: Sequence[int], solved: Sequence[int]) -> int | None:
+        """Return the first example that a trajectory does not solve, None where it solves all."""
+        graph, task = self._graph, self._task
         for example in self._examples:
-            given, wanted = (
-                TypedList(type=typed.type, items=typed.items[example : example + 1])
-                for typed in (self._task.input, self._task.output)
-            )
-            self._spent.take(len(plan))
-            done = self._executor.run(TrajectorySpec(input=given, functions=plan)).trajectory
-            if done is None or not done.output.answers(wanted):
-                return int(example)
+            if example in solved:
+                continue
+            number = graph.number(task.input.items[example], task.input.type)
+            for place in places[:-1]:
+                number = graph.cell(number, place)
+                if number == NOTHING:
+                    return example
+            if not graph.leads(number, places[-1], graph.goal(task.output.items[example])):
+                return example
         return None

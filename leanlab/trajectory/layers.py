@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from leanlab.trajectory.batch import Row
+from leanlab.trajectory.batch import Row, equals_itself
 from leanlab.trajectory.values import (
     KINDS,
     MAX_SIZE,
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
     from leanlab.trajectory.batch import Batch
     from leanlab.trajectory.library import FunctionLibrary
-    from leanlab.trajectory.search import Spent
+    from leanlab.trajectory.search import Name, Spent
 
 _CHUNK = 500
 """Values between two looks at the clock."""
+_MADE = 5_000
+"""Values that were made and are not yet compared with those that were seen, about."""
 _ENTRY_BYTES = 120
 """What a value takes in a layer and in the set of those seen, beside itself; measured."""
 
@@ -46,12 +48,11 @@ class Way:
         self, batches: Iterable[Batch], library: FunctionLibrary, start: str, goal: str
     ) -> None:
         self.goal = goal
-        reached = {start}
         batches = list(batches)
-        while more := {one.output_type for one in batches if one.input_type in reached} - reached:
-            reached |= more
-        batches = [one for one in batches if one.input_type in reached]
-        self.far = _distances(batches, goal)
+        self.first = _distances([(one.input_type, one.output_type) for one in batches], start)
+        """The least number of functions from the start's type to a type."""
+        batches = [one for one in batches if one.input_type in self.first]
+        self.far = _distances([(one.output_type, one.input_type) for one in batches], goal)
         """The least number of functions from a type to the goal's; a type is missing where there
         is no way."""
         self.span = max(self.far.values())
@@ -61,21 +62,33 @@ class Way:
         types = {(one.input_type, one.output_type) for one in useful}
         functions = [one for one in library if (one.input_type, one.output_type) in types]
         self.rows = {
-            kind: Row([one for one in functions if one.input_type == kind], library.bodies)
+            kind: Row([one for one in functions if one.input_type == kind], library.bodies, goal)
             for kind in self.far
         }
         """Functions by the type they take, in the order of the library."""
+        self._start = start
         self.steps = {
-            kind: [(library.bodies[one.name], one.output_type) for one in row.functions]
+            kind: [
+                (library.bodies[one.name], KINDS[one.output_type], one.output_type)
+                for one in row.functions
+            ]
             for kind, row in self.rows.items()
         }
 
+    def names(self, places: Iterable[int]) -> tuple[Name, ...]:
+        """Name the functions at those places, each among those that take what is there by then."""
+        found, kind = [], self._start
+        for place in places:
+            function = self.rows[kind].functions[place]
+            found.append(function.name)
+            kind = function.output_type
+        return tuple(found)
 
-def _distances(batches: Sequence[Batch], goal: str) -> dict[str, int]:
-    found = {goal: 0}
-    edges = {(one.input_type, one.output_type) for one in batches}
-    while reached := {a for a, b in edges if b in found and a not in found}:
-        found |= dict.fromkeys(reached, max(found.values()) + 1)
+
+def _distances(steps: Sequence[tuple[str, str]], start: str) -> dict[str, int]:
+    found = {start: 0}
+    while ahead := {b for a, b in steps if a in found and b not in found}:
+        found |= dict.fromkeys(ahead, max(found.values()) + 1)
     return found
 
 
@@ -87,23 +100,28 @@ class Layers:
         self._goal = goal
         self._spent = spent
         start = fresh(start)
-        self._layers: dict[tuple[int, str], list[Any]] = {
-            (0, kind): [start] if kind == name else [] for kind in way.far
-        }
-        self._seen: dict[str, set[Hashable]] = {kind: set() for kind in way.far}
+        self._layers: dict[str, list[list[Any]]] = {kind: [] for kind in way.far}
+        self._layers[name].append([start])
+        self._seen: dict[str, set[Hashable]] = defaultdict(set)
         self._seen[name].add(identity(start))
         self.size = 0
         """Calls made for the layers so far."""
         self._last: list[dict[str, list[Any]]] = []
-        # Where == says no more than grading does, it is asked; it never finds a NaN.
-        kind = KINDS[way.goal]
-        self._by_equality = kind in PLAIN_KEYS or "nan" not in repr(goal)
+        self._within: int | None = None
+        """The least bound within which the goal was reached."""
+        self._by_equality = equals_itself(goal)
 
     def reach(self, bound: int) -> bool:
         """Tell whether at most `bound` functions can lead to the goal."""
         while len(self._last) < bound:
             self._last.append(self._before_goal(len(self._last)))
-        return any(any(found.values()) for found in self._last[:bound])
+            if self._within is None and self._last[-1]:
+                self._within = len(self._last)
+        return self._within is not None and self._within <= bound
+
+    def width(self, bound: int) -> int:
+        """Return how many values there are that less than `bound` functions made."""
+        return sum(len(layer) for layers in self._layers.values() for layer in layers[:bound])
 
     def is_closed(self, bound: int) -> bool:
         """Tell whether everything that can be made at all was looked at within the bound."""
@@ -117,7 +135,7 @@ class Layers:
         """
         self.reach(bound)
         found: dict[str, dict[Hashable, int]] = {kind: {} for kind in self._way.far}
-        level: dict[str, set[Hashable]] = {kind: set() for kind in self._way.far}
+        level: dict[str, set[Hashable]] = defaultdict(set)
         for before in self._last[:bound]:
             for kind, values in before.items():
                 level[kind].update(map(identity, values))
@@ -135,62 +153,65 @@ class Layers:
         deepest: int,
     ) -> dict[str, set[Hashable]]:
         """Return the keys, not yet found, of which one function makes something of the level."""
-        ahead: dict[str, set[Hashable]] = {kind: set() for kind in level}
+        ahead: dict[str, set[Hashable]] = defaultdict(set)
         for kind, keys in level.items():
-            if not keys:
-                continue
             bare = KINDS[kind] in PLAIN_KEYS or (
                 KINDS[kind] is float and not keys & {"nan", "0.0", "-0.0"}
             )
+            among = None if bare else _is_among(keys)
             for batch in self._way.into[kind]:
-                reached = ahead[batch.input_type]
-                for depth in range(deepest + 1):
-                    layer = self._layer(depth, batch.input_type)
-                    for chunk in self._chunks(layer, batch) if layer else ():
-                        if bare:
-                            hits = batch.among(chunk, keys)
-                        else:
-                            hits = batch.accepted(chunk, _is_among(keys))
-                        reached.update(map(identity, hits))
-        return {kind: keys - found[kind].keys() for kind, keys in ahead.items()}
+                given = batch.input_type
+                for depth in range(self._way.first[given], deepest + 1):
+                    for chunk in self._chunks(self._layer(depth, given), batch):
+                        hits = batch.accepted(chunk, among) if among else batch.among(chunk, keys)
+                        if hits:
+                            ahead[given].update(map(identity, hits))
+        new = {kind: keys - found[kind].keys() for kind, keys in ahead.items()}
+        return {kind: keys for kind, keys in new.items() if keys}
 
     def _before_goal(self, depth: int) -> dict[str, list[Any]]:
         """Return the values of a layer of which one function makes the goal, by type."""
-        hits: dict[str, list[Any]] = defaultdict(list)
+        found: dict[str, list[Any]] = defaultdict(list)
         for batch in self._way.into[self._way.goal]:
-            layer = self._layer(depth, batch.input_type)
-            for chunk in self._chunks(layer, batch) if layer else ():
+            for chunk in self._chunks(self._layer(depth, batch.input_type), batch):
                 if self._by_equality:
-                    hits[batch.input_type] += batch.equal(chunk, self._goal)
+                    hits = batch.equal(chunk, self._goal)
                 else:
-                    hits[batch.input_type] += batch.accepted(chunk, self._is_goal)
-        return hits
+                    hits = batch.accepted(chunk, self._is_goal)
+                if hits:
+                    found[batch.input_type] += hits
+        return found
 
     def _is_goal(self, value: Any) -> bool:
         return same(value, self._goal)
 
     def _layer(self, depth: int, name: str) -> list[Any]:
         """Return the values of a type that take `depth` functions and no fewer."""
-        layer = self._layers.get((depth, name))
-        if layer is not None:
-            return layer
-        layer = []
-        seen = self._seen[name]
-        kind = KINDS[name]
+        layers = self._layers[name]
         # Those that are nearer must be known, to be left out.
-        self._layer(depth - 1, name)
+        while len(layers) <= depth:
+            layers.append(self._made(len(layers), name))
+        return layers[depth]
+
+    def _made(self, depth: int, name: str) -> list[Any]:
+        layer: list[Any] = []
+        if depth < self._way.first[name]:
+            return layer
+        kind = KINDS[name]
+        made: list[Any] = []
         for batch in self._way.into[name]:
-            before = self._layer(depth - 1, batch.input_type)
-            for chunk in self._chunks(before, batch) if before else ():
-                made = batch.made(chunk)
-                if not {kind}.issuperset(map(type, made)):
-                    made = [one for one in made if type(one) is kind]
-                layer += self._new(made, kind, seen)
-        self._layers[depth, name] = layer
+            for chunk in self._chunks(self._layer(depth - 1, batch.input_type), batch):
+                made += batch.made(chunk)
+                if len(made) > _MADE:
+                    layer += self._new(made, kind, self._seen[name])
+                    made = []
+        layer += self._new(made, kind, self._seen[name])
         return layer
 
     def _new(self, made: list[Any], kind: type, seen: set[Hashable]) -> list[Any]:
-        """Return those of the values that were not seen, once each, and mark them seen."""
+        """Return those of the values of a kind that were not seen, once each; mark them seen."""
+        if not {kind}.issuperset(map(type, made)):
+            made = [one for one in made if type(one) is kind]
         if kind not in PLAIN_KEYS and kind is not float:
             keyed = {identity(one): one for one in made}
             new = [keyed[key] for key in keyed if key not in seen]
@@ -199,8 +220,9 @@ class Layers:
             return [fresh(one) for one in new if within_caps(one)]
         bare = set(made)
         odd = _odd_floats(bare, made) if kind is float else {}
-        bare -= seen
-        more = [one for key, one in odd.items() if key not in seen]
+        # Not -=, which walks through all of seen where that is not much larger.
+        bare = bare - seen
+        more = [fresh(one) for key, one in odd.items() if key not in seen]
         seen |= bare
         seen.update(odd)
         content = sum(map(len, bare)) if kind in (str, bytes) else 32 * len(bare)
@@ -211,20 +233,18 @@ class Layers:
 
     def _chunks(self, values: list[Any], batch: Batch) -> Iterable[list[Any]]:
         """Cut values into parts, and count the batch's calls for each part that is taken."""
+        if not values:
+            return ()
         if len(values) <= _CHUNK:
-            self._take(len(values) * batch.size)
+            calls = len(values) * batch.size
+            self._spent.take(calls)
+            self.size += calls
             return (values,)
         return self._parts(values, batch)
 
-    def _take(self, calls: int) -> None:
-        self._spent.take(calls)
-        self.size += calls
-
     def _parts(self, values: list[Any], batch: Batch) -> Iterator[list[Any]]:
         for start in range(0, len(values), _CHUNK):
-            part = values[start : start + _CHUNK]
-            self._take(len(part) * batch.size)
-            yield part
+            yield from self._chunks(values[start : start + _CHUNK], batch)
 
 
 def _all_small(numbers: set[int]) -> bool:

@@ -2,163 +2,140 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory.graph import NOTHING
-from leanlab.trajectory.values import PLAIN_KEYS, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterator, Sequence
 
     from leanlab.trajectory.graph import Graph
     from leanlab.trajectory.layers import Way
-    from leanlab.trajectory.search import Name, Task
+    from leanlab.trajectory.search import Task
 
 Vector = tuple[int, ...]
 """Numbers of the values of all examples, the anchor's first."""
-Parents = dict[Vector, list[tuple[Vector, "Name"]]]
-"""The steps that lead to a vector from those one function nearer to the input."""
+Step = tuple[int, int]
+"""A function applied to an anchor's value: its place among those of its input type, and what it
+makes."""
+Parents = dict[Vector, list[tuple[Vector, int]]]
+"""The places of functions that lead to a vector, with the vectors that they lead from."""
 
 _VECTOR_BYTES = 400
 _PATH_BYTES = 150
-
-
-class Step(NamedTuple):
-    """A function applied to an anchor's value."""
-
-    place: int
-    """Of the function, among those of its input type."""
-    made: int
-    distance: int
-    """How many functions lie between what is made and the goal, at least."""
-    name: Name
 
 
 class Guide:
     """The steps that one example, the anchor, allows."""
 
     def __init__(
-        self, way: Way, graph: Graph, goal: int, distances: dict[str, dict[Hashable, int]]
+        self, way: Way, graph: Graph, goal: Any, distances: dict[str, dict[Hashable, int]]
     ) -> None:
         self._way = way
         self._graph = graph
         self._goal = goal
+        self.goal = graph.goal(goal)
         self._distances = distances
-        self._promising: dict[int, list[Step]] = {}
-        self._ending: dict[int, list[Step]] = {}
+        self._hits: dict[int, list[tuple[int, Any, int]]] = {}
+        self._within: dict[tuple[int, int], list[Step]] = {}
+        self._ending: dict[int, list[int]] = {}
 
-    def ahead(self, number: int) -> list[Step]:
-        """Return the steps from an anchor's value to those that lie on a way to its goal."""
-        found = self._promising.get(number)
+    def ahead(self, number: int, left: int) -> list[Step]:
+        """Return the steps from an anchor's value on ways of `left` functions to its goal."""
+        found = self._within.get((number, left))
         if found is None:
             graph = self._graph
-            found = self._promising[number] = []
-            row = self._way.rows[graph.keys[number][0]]
-            for index, function, made in graph.row(number, row):
-                key = made if type(made) in PLAIN_KEYS else identity(made)
-                distance = self._distances[function.output_type].get(key)
-                if distance is not None:
-                    child = graph.number(made, function.output_type)
-                    if child != NOTHING:
-                        found.append(Step(index, child, distance, function.name))
+            row = self._way.rows[graph.types[number]]
+            hits = self._hits.get(number)
+            if hits is None:
+                hits = self._hits[number] = graph.near(number, row, self._distances)
+            found = self._within[number, left] = [
+                (place, graph.number(made, row.functions[place].output_type))
+                for place, made, distance in hits
+                if distance < left
+            ]
         return found
 
-    def ends(self, number: int) -> list[Step]:
-        """Return the steps from an anchor's value to its goal."""
+    def ends(self, number: int) -> list[int]:
+        """Return the places of the functions that make the goal of an anchor's value."""
         found = self._ending.get(number)
         if found is None:
-            functions = self._way.rows[self._graph.keys[number][0]].functions
-            found = self._ending[number] = [
-                Step(place, self._goal, 0, function.name)
-                for place, function in enumerate(functions)
-                if function.output_type == self._way.goal
-                and self._graph.leads(number, place, self._goal)
-            ]
+            row = self._way.rows[self._graph.types[number]]
+            found = self._ending[number] = self._graph.ends(number, row, self._goal)
         return found
 
 
 class Vectors:
-    """Breadth-first search over some examples at once, the guide's anchor first."""
+    """Breadth-first search over all examples at once, the guide's anchor first."""
 
-    def __init__(self, guide: Guide, graph: Graph, task: Task, examples: list[int]) -> None:
+    def __init__(self, guide: Guide, graph: Graph, task: Task, examples: Sequence[int]) -> None:
         self._guide = guide
         self._graph = graph
         self._start = tuple(
             graph.number(task.input.items[one], task.input.type) for one in examples
         )
         self._goals = tuple(graph.goal(task.output.items[one]) for one in examples)
-        self._apart = [
-            (i, j)
-            for i in range(len(examples))
-            for j in range(i)
-            if self._goals[i] != self._goals[j]
-        ]
+        self._apart = apart(self._goals)
 
-    def find(self, bound: int, *, whole: bool, every: bool = False) -> tuple[tuple[Name, ...], ...]:
-        """Return the first trajectory of bound functions, or every one; none where none is.
+    def find(self, bound: int) -> tuple[tuple[int, ...], ...]:
+        """Return the places of every trajectory of bound functions, where none of fewer solves.
 
-        whole says that these are all the examples, and that no shorter trajectory solves them: then
-        none comes to a vector twice. Fewer examples may stand still while the others move.
+        None of them comes to a vector twice.
         """
         layer = [self._start]
-        seen = {self._start} if whole else set()
+        seen = {self._start}
         parents: list[Parents] = []
         for left in range(bound - 1, -1, -1):
             ahead: Parents = {}
             for vector in layer:
-                for step in self._guide.ahead(vector[0]) if left else self._guide.ends(vector[0]):
-                    if step.distance > left:
-                        continue
-                    child = self._child(vector, step, left)
-                    if child is None or child in seen:
-                        continue
-                    steps = ahead.get(child)
-                    if steps is None:
-                        ahead[child] = [(vector, step.name)]
-                        if not left and not every:
-                            return tuple(_paths([child], [*parents, ahead]))
-                    elif every:
-                        steps.append((vector, step.name))
+                for place, child in self._ahead(vector, left):
+                    if child not in seen:
+                        ahead.setdefault(child, []).append((vector, place))
             self._graph.spent.keep(_VECTOR_BYTES * len(ahead))
             parents.append(ahead)
-            if whole:
-                seen |= ahead.keys()
+            seen |= ahead.keys()
             layer = list(ahead)
         found = []
-        for names in _paths(layer, parents):
+        for places in _paths(layer, parents):
             self._graph.spent.take(0)  # there may be millions: it looks at the clock
             self._graph.spent.keep(_PATH_BYTES)
-            found.append(names)
+            found.append(places)
         return tuple(found)
 
-    def _child(self, vector: Vector, step: Step, left: int) -> Vector | None:
-        """Apply a step to every other example; None where that cannot lead to the goals."""
-        graph = self._graph
-        if not left:
-            for i in range(1, len(vector)):
-                if not graph.leads(vector[i], step.place, self._goals[i]):
-                    return None
-            return self._goals
-        child = [step.made]
-        for i in range(1, len(vector)):
-            other = graph.cell(vector[i], step.place)
-            if other == NOTHING:
-                return None
-            child.append(other)
-        if len(set(child)) < len(child):
-            for i, j in self._apart:
-                if child[i] == child[j]:
-                    return None
-        return tuple(child)
+    def _ahead(self, vector: Vector, left: int) -> Iterator[tuple[int, Vector]]:
+        """Yield the places of functions, and what they make, which may lead to the goals."""
+        if left:
+            for place, anchor in self._guide.ahead(vector[0], left + 1):
+                made = (anchor, *(self._graph.cell(other, place) for other in vector[1:]))
+                if NOTHING not in made and not collapsed(made, self._apart):
+                    yield place, made
+        else:
+            leads = self._graph.leads
+            for place in self._guide.ends(vector[0]):
+                if all(leads(vector[i], place, self._goals[i]) for i in range(1, len(vector))):
+                    yield place, self._goals
 
 
-def _paths(layer: list[Vector], parents: list[Parents]) -> Iterator[tuple[Name, ...]]:
-    """Walk back from the vectors of the last layer along every step."""
-    ahead: list[tuple[Vector, tuple[Name, ...]]] = [(vector, ()) for vector in layer]
+def apart(goals: Vector) -> list[tuple[int, int]]:
+    """Return the pairs of examples that must end apart: they may never become one."""
+    return [(i, j) for i, j in combinations(range(len(goals)), 2) if goals[i] != goals[j]]
+
+
+def collapsed(vector: Vector, pairs: list[tuple[int, int]]) -> bool:
+    """Tell whether a pair of examples, of those that must end apart, has become one."""
+    if len(set(vector)) == len(vector):
+        return False
+    return any(vector[i] == vector[j] for i, j in pairs)
+
+
+def _paths(layer: list[Vector], parents: list[Parents]) -> Iterator[tuple[int, ...]]:
+    """Walk back from the vectors of the last layer along every step; yield the places."""
+    ahead: list[tuple[Vector, tuple[int, ...]]] = [(vector, ()) for vector in layer]
     while ahead:
-        vector, names = ahead.pop()
-        if len(names) == len(parents):
-            yield names
+        vector, places = ahead.pop()
+        if len(places) == len(parents):
+            yield places
             continue
-        for before, name in parents[-1 - len(names)][vector]:
-            ahead.append((before, (name, *names)))
+        for before, place in parents[-1 - len(places)][vector]:
+            ahead.append((before, (place, *places)))

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from leanlab.labkit import ConfigError, Stream
 from leanlab.trajectory import (
-    Answer,
     BreadthFirst,
     Budget,
     Exact,
@@ -31,33 +30,12 @@ from leanlab.trajectory import (
     solver,
 )
 
+from .short import agree, library, task
+
 TASKS = int(os.environ.get("LEANLAB_TRAJECTORY_TASKS", "200"))
 """How many random tasks both solvers are given; `make trajectory` gives 2,500."""
 
 EXACT_SOLVERS = (Exact, BreadthFirst)
-
-
-def task(given: list, wanted: list) -> Task:
-    return Task(input=TypedList.of(given), output=TypedList.of(wanted))
-
-
-def library(**functions: str) -> FunctionLibrary:
-    """Functions written as name="int int: return x"."""
-    made = []
-    for name, text in functions.items():
-        types, _, code = text.partition(": ")
-        given, returned = (f"builtins.{kind}" for kind in types.split())
-        made.append(FunctionDef(name=name, input_type=given, output_type=returned, code=code))
-    return FunctionLibrary(made)
-
-
-def agree(mine: Answer, theirs: Answer) -> None:
-    """Both gave the same answer, whatever it cost."""
-    assert type(mine) is type(theirs)
-    if isinstance(mine, Solved) and isinstance(theirs, Solved):
-        assert mine.trajectories == theirs.trajectories
-        assert mine.shortest
-        assert theirs.shortest
 
 
 # Exact and plain breadth-first search.

@@ -1,0 +1,55 @@
+"""Exact: what its short cuts might have cost, and do not."""
+
+from __future__ import annotations
+
+from leanlab.trajectory import BreadthFirst, Budget, Exact, FunctionLibrary, Solved, Walks
+
+from .short import agree, library, task
+
+
+def test_which_nan_a_function_made_does_not_matter():
+    functions = library(
+        own="float float: return math.nan",
+        other="float float: return math.inf - math.inf + x",
+        told="float bool: return x in (math.nan, 1.0)",
+        copied="bool list: return [x]",
+    )
+    for goal in ([[False], [False]], [[True], [True]]):
+        one = task([1.0, 3.0], goal)
+        agree(*(make(functions).solve(one, Budget(max_depth=4)) for make in (Exact, BreadthFirst)))
+
+
+def test_a_goal_that_is_only_equal_is_no_answer():
+    functions = library(
+        lie="int int: return x == 1",
+        ones="int list: return [x == 1]",
+        zero="int float: return -0.0 * x",
+        one="int list: return [x]",
+    )
+    for inputs, outputs in (
+        ([1, 2], [[1], [2]]), ([1, 2], [[True], [False]]), ([1, 2], [0.0, -0.0]), ([1, 2], [1, 0]),
+    ):  # fmt: skip
+        one = task(inputs, outputs)
+        agree(*(make(functions).solve(one, Budget(max_depth=3)) for make in (Exact, BreadthFirst)))
+
+
+def test_the_answer_found_alone_is_the_first_of_all_in_the_order_of_the_library(default):
+    walks = Walks(default, seed=8)
+    for number in range(40):
+        made = walks.task(number, 1 + number % 4, items=3).task
+        alone = Exact(default).solve(made, Budget(max_depth=4))
+        every = Exact(default).solve_all(made, Budget(max_depth=4))
+        assert alone.functions in every.trajectories
+        first = min(every.trajectories, key=lambda names: [place(default, one) for one in names])
+        assert alone.functions == first
+
+
+def place(functions: FunctionLibrary, name: str) -> int:
+    return [one.name for one in functions].index(name)
+
+
+def test_a_trajectory_far_longer_than_python_nests_calls():
+    step = library(inc="int int: return x + 1")
+    answer = Exact(step).solve(task([0, 7], [1500, 1507]), Budget(max_depth=1500))
+    assert isinstance(answer, Solved)
+    assert len(answer.functions) == 1500
