@@ -244,8 +244,10 @@ def _param(lab: Lab, key: str, text: str) -> Any:
     if wanted is str or params[key] is None:
         return text
     try:
+        if wanted in (list, dict):
+            return msgspec.json.decode(text, type=wanted)
         return msgspec.convert(text, wanted, strict=False)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise ConfigError(
             f"--set {key}={text}: {key} takes {wanted.__name__}, as {params[key]!r} in lab.json."
         ) from error
