@@ -8,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from leanlab.resources import SHIPPED_LABS
+
+# How long an example takes says more of what else the machine does.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 EVALUATION = """
 from leanlab import labkit

@@ -409,7 +409,7 @@ def test_a_point_that_cannot_be_run_fails_with_one_line_and_the_sweep_goes_on(
     done = sweep(parity, *given)
     assert done.exit_code == 1
     bad, good = outcomes(folder)["length=1"], outcomes(folder)["length=20"]
-    assert (bad["status"], bad["attempts"], good["status"]) == ("failed", 0, "done")
+    assert (bad["status"], bad["attempts"], good["status"]) == ("failed", 0, "target")
     assert "parity_all at length 1 has 1 strings" in bad["reason"]
     assert "\n" not in bad["reason"]
     assert done.stdout.count(bad["reason"]) == 1

@@ -175,7 +175,7 @@ def _be_init(plan: Plan, stage: str, alive: int, report: int) -> NoReturn:
         kernel.die_with_parent()
         if select.select([alive], [], [], 0)[0]:
             os._exit(1)
-        _mount_proc(f"{stage}/proc", bounded=not plan["user"])
+        _mount_proc(f"{stage}/proc", bounded=_is_bounded(plan))
         _swap_root(stage)
         have = _give_up_privileges(plan)
         os.chdir(plan["folder"])
@@ -193,11 +193,18 @@ def _be_init(plan: Plan, stage: str, alive: int, report: int) -> NoReturn:
             os._exit(_code(status))
 
 
+def _is_bounded(plan: Plan) -> bool:
+    """Tell whether the namespace itself can bound the number of processes: only root may say so.
+
+    A limit of the user's would count those of all other commands too, and never bind for root.
+    """
+    release = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
+    return not plan["user"] and release >= _OWN_PID_MAX
+
+
 def _mount_proc(target: str, *, bounded: bool) -> None:
     kernel.mount("proc", target, kernel.MS_NOEXEC | PLAIN)
-    release = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
-    if bounded and release >= _OWN_PID_MAX:
-        # The limit on processes never binds for root, which it may have to stay.
+    if bounded:
         Path(f"{target}/sys/kernel/pid_max").write_text(f"{PROCESSES}")
     kernel.mount(None, target, kernel.MS_REMOUNT | kernel.MS_NOEXEC | READ_ONLY)
 
@@ -266,12 +273,10 @@ def _hand_over(folder: str) -> None:
 def _become(plan: Plan, report: int, have: int) -> NoReturn:
     """Take the last step and run the command."""
     try:
-        for name, value in (
-            ("NPROC", PROCESSES),
-            ("CPU", plan["cpu_seconds"]),
-            ("DATA", plan["megabytes"] << 20),
-            ("CORE", 0),
-        ):
+        limits = {"CPU": plan["cpu_seconds"], "DATA": plan["megabytes"] << 20, "CORE": 0}
+        if not _is_bounded(plan):
+            limits["NPROC"] = PROCESSES
+        for name, value in limits.items():
             kind = getattr(resource, f"RLIMIT_{name}")
             hard = resource.getrlimit(kind)[1]
             bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
