@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leanlab.dashboard.code import DiffLine, difference
-from leanlab.dashboard.inside import NotShown, read_inside
+from leanlab.dashboard.inside import Gone, NotShown, read_inside
 from leanlab.dashboard.lineage import ancestors, children
 from leanlab.dashboard.moments import Moment, moment
 from leanlab.dashboard.views import Shown, columns_of, shown_in
@@ -109,7 +109,7 @@ def trial_page(shelf: Shelf, number: int) -> TrialPage | None:
         missing=missing,
         differences=_differences(lab, index, record, source),
         prompts=_papers(lab, "prompts", number),
-        transcripts=_papers(lab, "transcripts", number),
+        transcripts=_transcript(lab, record.session),
         moments=_moments(lab, number),
         evaluations=tuple(evaluations),
         descent=tuple(ancestors(index, number)),
@@ -179,6 +179,23 @@ def _paper(lab: Lab, folder: str, name: str) -> Paper:
     except NotShown as reason:
         text = str(reason)
     return Paper(title=title, text=text)
+
+
+def _transcript(lab: Lab, session: str) -> tuple[Paper, ...]:
+    """The conversation with the Worker, where its backend keeps one."""
+    if not re.fullmatch(r"[\w-]+", session, re.ASCII):
+        return ()
+    try:
+        kept = read_inside(lab.home, f".leanlab/sessions/{session}.json")
+        text = msgspec.json.format(kept, indent=2)
+    except Gone:
+        return ()
+    except NotShown as reason:
+        text = str(reason)
+    except msgspec.DecodeError:
+        # Too long to be read whole, or half written: as it is.
+        text = kept
+    return (Paper(title="worker", text=printable(text)),)
 
 
 def _moments(lab: Lab, number: int) -> tuple[Moment, ...]:

@@ -274,3 +274,16 @@ def test_controls_ask_a_run_and_name_their_twins(lab: Path, visit: Visit) -> Non
     assert answer.status_code == 409
     assert "no run is going on" in answer.text
     assert client.post("/lab/lengths/control/fly", headers=SAME).status_code == 404
+
+
+def test_the_conversation_with_the_worker_is_shown_where_it_was_kept(
+    lab: Path, visit: Visit
+) -> None:
+    fill(lab, 2)
+    assert "Transcript" not in words(visit(lab.parent), "/lab/lengths/trial/1")
+    kept = lab / ".leanlab" / "sessions" / "ssssssssssss.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"id":"ssssssssssss","items":[{"role":"user","content":"Find <the> rule."}]}')
+    assert '"content": "Find <the> rule."' in words(visit(lab.parent), "/lab/lengths/trial/1")
+    kept.write_text('{"id":"ssss')
+    assert '{"id":"ssss' in words(visit(lab.parent), "/lab/lengths/trial/1")

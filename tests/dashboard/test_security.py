@@ -158,7 +158,8 @@ def test_links_in_a_lab_are_not_followed(lab: Path, visit: Visit, tmp_path: Path
     prompts = lab / ".leanlab" / "prompts"
     prompts.mkdir(parents=True)
     (prompts / "0001_worker.md").symlink_to(secret)
-    (lab / ".leanlab" / "transcripts").symlink_to(tmp_path)
+    (lab / ".leanlab" / "sessions").symlink_to(tmp_path)
+    (tmp_path / "ssssssssssss.json").symlink_to(secret)
     os.mkfifo(lab / "experiments" / "0002_attempt.py")
     client = visit(lab.parent)
     for page in ("/lab/lengths", "/lab/lengths/trial/1", "/lab/lengths/trial/2"):
