@@ -71,7 +71,7 @@ def test_help_imports_little_beyond_what_it_is_made_with() -> None:
         of_peer = children_cpu_seconds(lambda: python_seconds("import typer", runs=1))
         ratios.append(of_help / of_peer)
     # Each group that a package brings is loaded to be listed, for its line of help.
-    assert median(ratios) < 1.8
+    assert median(ratios) < 2.2
 
 
 def children_cpu_seconds(work: Callable[[], object]) -> float:

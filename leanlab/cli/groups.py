@@ -9,14 +9,16 @@ LEANLAB_<OPTION> for each option.
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from leanlab.cli.shared import PLAIN, expected, variable
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Groups(TyperGroup):
@@ -72,4 +74,7 @@ def _dressed(command: Any) -> Any:
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
+    # Imported here: reading the metadata of packages takes as long as half of leanlab's commands.
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group="leanlab.commands")}
