@@ -56,12 +56,11 @@ def descendants(pid: int) -> set[int]:
 def gone(pids: set[int], seconds: float = 3.0) -> bool:
     """Tell whether all of them end in time; a zombie that nobody reaps has ended."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        alive = [pid for pid in pids if _runs(pid)]
-        if not alive:
-            return True
+    while any(map(_runs, pids)):
+        if time.monotonic() > until:
+            return False
         time.sleep(0.02)
-    return False
+    return True
 
 
 def _runs(pid: int) -> bool:

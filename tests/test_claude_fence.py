@@ -179,7 +179,9 @@ def test_the_system_holds_without_claude(tmp_path: Path) -> None:
         return done.stdout + done.stderr
 
     hidden = parity.lab.folder / VAL
-    for path in (hidden, f"../../../../../../../../..{hidden}", Path.home() / ".bashrc"):
+    private = tmp_path / "private"
+    private.write_text("of the user's own")
+    for path in (hidden, f"../../../../../../../../..{hidden}", private):
         assert "ermission denied" in behind(f"cat {path}", writing=True)
     assert behind("cat task.md", writing=True) == (workspace / "task.md").read_text()
     for writing in (True, False):

@@ -524,6 +524,7 @@ def test_when_its_time_is_over_a_command_and_all_that_it_started_are_gone(
                 await asyncio.sleep(0.02)
                 started = descendants(os.getpid())
             assert (await evaluation).status == "timed_out"
-            return len(started) >= 40 and gone(started, seconds=0.001)
+            assert len(started) >= 40
+            return gone(started, seconds=0.001)
 
     assert asyncio.run(ended())
