@@ -218,13 +218,13 @@ def test_a_trials_budget_ends_the_trial_and_the_run_goes_on(parity: Path, api: s
     assert (second.status, second.tokens) == ("scored", 2600)
 
 
-def test_a_killed_run_loses_no_cost_and_counts_none_twice(parity: Path, api: str) -> None:
+def test_a_killed_run_loses_no_cost_and_counts_none_twice(parity: Path) -> None:
     looks = Says(calls=(("read", {"file": "task.md"}),))
     steps = [looks, looks, Says(hang=60), writes(RIGHT), submits("the parity")]
     with FakeOpenAI(*steps) as fake:
         arrived = threading.Event()
         fake.before_answer = lambda number: arrived.set() if number == 2 else None
-        lab = configure(parity, fake, api)
+        lab = configure(parity, fake)
         process = subprocess.Popen(command(lab, "-n", "6"), stdout=subprocess.PIPE, text=True)
         assert arrived.wait(60)
         process.kill()
@@ -237,7 +237,7 @@ def test_a_killed_run_loses_no_cost_and_counts_none_twice(parity: Path, api: str
     assert trial.cost_usd == pytest.approx(4 * PRICE)
     assert not (lab / ".leanlab" / "unrecorded.json").exists()
     with FakeOpenAI(writes(WRONG), submits("again")) as fake:
-        run(configure(parity, fake, api), trials=1)
+        run(configure(parity, fake), trials=1)
     assert records(lab, Trial)[1].tokens == 2 * 1300
 
 

@@ -71,7 +71,7 @@ def test_without_validation_strings_the_bound_is_the_weaker_one(files):
     assert with_val["error_bound"] < alone["error_bound"] < 0.5
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))  # a hundred in make synth-bench
 def test_nothing_is_claimed_about_random_labels(seed):
     coin = random.Random(seed)
     train, val = (labelled(lambda x: coin.getrandbits(1), seed=seed + k) for k in (10, 20))
