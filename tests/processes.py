@@ -71,7 +71,7 @@ def _runs(pid: int) -> bool:
 
 
 def parts(pid: int) -> dict[str, list[int]]:
-    """The helpers of a run by what they are; worker and supervisor are those that stand by, too."""
+    """The helpers of a run by what they are; a worker is one that stands by, too."""
     found: dict[str, list[int]] = {}
     for child in children(pid):
         if "researcher_host" in _words(child):
@@ -81,9 +81,7 @@ def parts(pid: int) -> dict[str, list[int]]:
         found.setdefault("evaluator", []).append(child)
         for zygote in children(child):
             found.setdefault("zygote", []).append(zygote)
-            for supervisor in children(zygote):
-                found.setdefault("supervisor", []).append(supervisor)
-                found.setdefault("worker", []).extend(children(supervisor))
+            found.setdefault("worker", []).extend(children(zygote))
     return found
 
 

@@ -194,7 +194,7 @@ def test_a_clock_that_jumps_disturbs_nothing(make_lab: MakeLab) -> None:
 SLOW = "import time\n\ndef f(x):\n    time.sleep(0.1)\n    return 1\n"
 
 
-@pytest.mark.parametrize("victim", ["evaluator", "zygote", "supervisor"])
+@pytest.mark.parametrize("victim", ["evaluator", "zygote"])
 def test_an_experiment_whose_evaluator_is_killed_is_evaluated_again(
     make_lab: MakeLab, start: Start, victim: str
 ) -> None:
@@ -208,7 +208,7 @@ def test_an_experiment_whose_evaluator_is_killed_is_evaluated_again(
     assert [record.status for record in trials(lab)] == ["scored", "scored"]
 
 
-@pytest.mark.parametrize("victim", ["evaluator", "zygote", "supervisor", "worker"])
+@pytest.mark.parametrize("victim", ["evaluator", "zygote", "worker"])
 def test_an_evaluator_killed_between_trials_costs_nothing(
     make_lab: MakeLab, start: Start, victim: str
 ) -> None:

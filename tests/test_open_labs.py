@@ -522,7 +522,7 @@ def test_when_its_time_is_over_a_command_and_all_that_it_started_are_gone(
             started: set[int] = set()
             while len(started) < 40 and not evaluation.done():
                 await asyncio.sleep(0.02)
-                started = descendants(os.getpid())
+                started = set(tagged("fills.py")) & descendants(os.getpid())
             assert (await evaluation).status == "timed_out"
             assert len(started) >= 40
             return gone(started, seconds=0.001)

@@ -19,6 +19,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _SECCOMP_MODE_FILTER = 2
+_M_ARENA_MAX = -8
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
 
@@ -55,6 +56,12 @@ def die_with_parent() -> None:
     A change of user or of capabilities undoes it: call it again after one.
     """
     _prctl("parent death signal", _PR_SET_PDEATHSIG, 9)
+
+
+def share_memory_among_threads() -> None:
+    """Have threads take memory from one place; without it each reserves one of its own (glibc)."""
+    if hasattr(_libc, "mallopt"):
+        _libc.mallopt(_M_ARENA_MAX, 1)
 
 
 def forbid_new_privileges() -> None:

@@ -1,6 +1,6 @@
 """Namespaces: a root of our own that holds the readable files and nothing else, and no network.
 
-The pid namespace is not entered here but by each supervisor, for its one worker.
+The pid namespace is not entered here but by each supervisor thread, for its one worker.
 """
 
 from __future__ import annotations

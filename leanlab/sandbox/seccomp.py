@@ -63,9 +63,9 @@ def program(table: Architecture, pid: int, *, reading: bool = True) -> bytes:
     return b"".join(lines)
 
 
-def install(table: Architecture, *, reading: bool) -> None:
-    """Put this process behind its filter, for ever. OSError when it is there and denies nothing."""
-    kernel.install_filter(program(table, os.getpid(), reading=reading))
+def install(compiled: bytes) -> None:
+    """Put this process behind its program, for ever. OSError when that denies nothing."""
+    kernel.install_filter(compiled)
     try:
         os.getsid(0)  # harmless, and not allowed
     except PermissionError:

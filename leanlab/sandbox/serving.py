@@ -62,6 +62,19 @@ def serve() -> NoReturn:
         _write(wire.REPLY.pack(nonce, outcome, len(reply), len(note)), reply, note)
 
 
+def rehearse() -> None:
+    """Go once through what a request does, so that the pages of memory are this process' own.
+
+    Until it writes to one for the first time, a forked process shares it, and then waits for a
+    copy: to count a reference is to write.
+    """
+    function = eval(compile("lambda x: x.count('1') % 2", "", "eval", dont_inherit=True))  # noqa: S307
+    payload = bytearray(json.dumps(["01"]).encode())
+    header = json.loads(json.dumps({"form": "json", "reply": "bit"}))
+    _call_for_bits(function, _unpack(header["form"], payload))
+    wire.REPLY.pack(bytes(wire.NONCE), wire.OK, 0, 0)
+
+
 def _next_request(requests: io.FileIO) -> tuple[bytes, Header, bytearray]:
     nonce, head, body = wire.REQUEST.unpack(_read(requests, wire.REQUEST.size))
     return nonce, json.loads(_read(requests, head)), _read(requests, body)

@@ -1,83 +1,138 @@
-"""The supervisor: forked from the zygote for one worker; ends it, and says how it ended.
+"""The supervisor: a thread of the zygote that forks one worker, ends it, and says how it ended.
 
-Both are forked ahead of the job that they will do, since forking a process that has imported much
-takes longer than a short evaluation. The supervisor runs nothing of the candidate. It kills its
-worker when the wall-clock or CPU time is over, and when the evaluator hangs up, which a killed
-evaluator does too.
+The worker is forked ahead of its job, since forking a process that has imported much takes longer
+than a short evaluation. A thread forks it, because both the pid namespace of children and the
+signal that a parent's end sends belong to a thread: each worker gets its own of both. The worker is
+killed when the wall-clock or CPU time is over, and when the evaluator hangs up, which a killed
+evaluator does too. Where the zygote is killed, the kernel ends its workers.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import signal
 import socket
 import sys
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 from leanlab.sandbox import kernel, wire, worker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
+
+_STACK = 8 << 20
+"""Bytes of a supervisor's stack, which becomes its worker's."""
+_LOOKS = 0.005
+"""Seconds between looks at a worker, where the system does not say by itself that it has ended."""
+
+
+def prepare() -> None:
+    """Make this process one whose threads fork; once, before the first Standby."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if sys.platform == "linux":
+        kernel.share_memory_among_threads()
+    _thread.stack_size(_STACK)
+    # The fork is safe: meanwhile all other threads wait in the kernel, and hold no lock.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 
 
 class Standby:
-    """A supervisor and its worker, waiting for a job."""
+    """A worker that waits for a job, and its supervisor."""
 
     def __init__(self, plan: worker.Plan, control: socket.socket) -> None:
         self._to_supervisor, job = socket.socketpair()
         self._to_worker, task = socket.socketpair()
-        if os.fork() == 0:
-            for end in (control, self._to_supervisor, self._to_worker):
-                end.close()
-            _wait_and_supervise(job, task, plan)
-        job.close()
-        task.close()
+        forked = _thread.allocate_lock()
+        forked.acquire()
+        ours = (control, self._to_supervisor, self._to_worker)
+        _thread.start_new_thread(_supervise, (job, task, plan, ours, forked.release))
+        forked.acquire()
 
     def start(self, job: bytes, descriptors: Sequence[int]) -> None:
         """Hand over a job: requests, replies and log to the worker, the last to the supervisor.
 
-        Raises OSError when somebody has ended one of the two; the other is then gone as well, or
-        about to be.
+        Raises OSError when the worker could not be forked, or somebody has ended it.
         """
         with self._to_worker, self._to_supervisor:
             socket.send_fds(self._to_worker, [job], descriptors[:3])
             socket.send_fds(self._to_supervisor, [job], descriptors[3:])
 
 
-def _wait_and_supervise(job: socket.socket, task: socket.socket, plan: worker.Plan) -> NoReturn:
+def _supervise(
+    job: socket.socket,
+    task: socket.socket,
+    plan: worker.Plan,
+    not_for_workers: Sequence[socket.socket],
+    forked: Callable[[], None],
+) -> None:
+    """Fork a worker, and see to its end."""
+    with job:
+        try:
+            with task:
+                trouble = _enter_pid_namespace() if plan.pid_namespace else ""
+                base = worker.address_space(plan.statm)
+                child = os.fork()
+                if child == 0:
+                    _become_worker(task, plan, base, trouble, (job, *not_for_workers))
+        except OSError:
+            return  # both sockets are closed, which start() finds out
+        finally:
+            forked()
+        message, descriptors, _, _ = socket.recv_fds(job, wire.JOB.size, 1)
+    if not message:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return
+    wall, cpu, _, _ = wire.JOB.unpack(message)
+    with socket.socket(fileno=descriptors[0]) as evaluator:
+        _report(child, wall, cpu, evaluator)
+
+
+def _become_worker(
+    task: socket.socket,
+    plan: worker.Plan,
+    base: int,
+    trouble: str,
+    not_for_workers: Sequence[socket.socket],
+) -> NoReturn:
     try:
-        _supervise(job, task, plan)
+        for end in not_for_workers:
+            end.close()
+        if plan.pid_namespace and os.getpid() != 1:
+            trouble = trouble or "the pid namespace is not its own"
+        worker.run(task, plan, base, trouble)
     finally:
         os._exit(1)
 
 
-def _supervise(job: socket.socket, task: socket.socket, plan: worker.Plan) -> None:
-    woken, wake = os.pipe()
-    os.set_blocking(wake, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake)
-    if sys.platform == "linux":
-        kernel.die_with_parent()
-    trouble = _enter_pid_namespace() if plan.pid_namespace else ""
-    child = os.fork()
-    if child == 0:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        job.close()
-        if plan.pid_namespace and os.getpid() != 1:
-            trouble = trouble or "the pid namespace is not its own"
-        worker.run(task, plan, trouble)
-    task.close()
-    message, descriptors, _, _ = socket.recv_fds(job, wire.JOB.size, 1)
-    if not message:
-        os.kill(child, signal.SIGKILL)
-        return
-    job.close()
-    wall, cpu, _, _ = wire.JOB.unpack(message)
-    _report(child, woken, wall, cpu, socket.socket(fileno=descriptors[0]))
+def try_pid_namespace() -> None:
+    """Raise OSError unless what a thread forks can be alone in a pid namespace."""
+    trouble: list[str] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def attempt() -> None:
+        try:
+            trouble.append(_enter_pid_namespace())
+            child = os.fork()
+            if child == 0:
+                os._exit(os.getpid() != 1)
+            if os.waitpid(child, 0)[1]:
+                trouble.append("a pid namespace is there, and does not separate")
+        except OSError as error:
+            trouble.append(error.strerror or repr(error))
+        finally:
+            done.release()
+
+    _thread.start_new_thread(attempt, ())
+    done.acquire()
+    if any(trouble):
+        raise OSError("; ".join(filter(None, trouble)))
 
 
 def _enter_pid_namespace() -> str:
@@ -89,31 +144,46 @@ def _enter_pid_namespace() -> str:
     return ""
 
 
-def _report(child: int, woken: int, wall: float, cpu: float, evaluator: socket.socket) -> None:
+def _report(child: int, wall: float, cpu: float, evaluator: socket.socket) -> None:
     """Wait for the worker's end, or bring it about; tell the evaluator."""
     started = time.monotonic()
     poll = select.poll()
-    poll.register(woken, select.POLLIN)
     poll.register(evaluator, select.POLLIN)
+    ended = _end_of(child)
+    if ended is not None:
+        poll.register(ended, select.POLLIN)
     while True:
         wall_left = wall - (time.monotonic() - started)
         cpu_left = cpu - _cpu_seconds(child)
         # One thread uses at most a second of CPU a second: no need to look more often than this.
-        ready = dict(poll.poll(1000 * max(0.0, min(wall_left, cpu_left))))
-        if ready or wall_left <= 0 or cpu_left <= 0:
+        patience = min(wall_left, cpu_left) if ended is not None else _LOOKS
+        hung_up = evaluator.fileno() in dict(poll.poll(1000 * max(0.0, patience)))
+        pid, status, usage = os.wait4(child, os.WNOHANG)
+        if pid or hung_up or wall_left <= 0 or cpu_left <= 0:
             break
-    reason = 0 if woken in ready else 1 if ready else 2 if wall_left <= 0 else 3
+    seconds = time.monotonic() - started
+    if ended is not None:
+        os.close(ended)
+    reason = 0 if pid else 1 if hung_up else 2 if wall_left <= 0 else 3
     if reason:
         os.kill(child, signal.SIGKILL)
-    _, status, usage = os.wait4(child, 0)
+        _, status, usage = os.wait4(child, 0)
+        seconds = time.monotonic() - started
     code = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - started
     resident = usage.ru_maxrss / 1024
     end = wire.END.pack(reason, code, seconds, usage.ru_utime + usage.ru_stime, resident)
     try:
         evaluator.sendall(end)
     except OSError:
         return
+
+
+def _end_of(child: int) -> int | None:
+    """Return a descriptor that can be read once the child has ended; None where there is none."""
+    try:
+        return os.pidfd_open(child) if sys.platform == "linux" else None
+    except OSError:  # before Linux 5.3, or in a container that does not know it
+        return None
 
 
 def _cpu_seconds(child: int) -> float:

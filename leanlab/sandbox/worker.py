@@ -15,7 +15,6 @@ import socket
 import sys
 import types
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leanlab.sandbox import kernel, namespaces, readable, seccomp, serving, syscalls, wire
@@ -31,8 +30,8 @@ _HIGHEST_DESCRIPTOR = 1 << 16
 class Plan(NamedTuple):
     """How every worker of a zygote is confined, beyond what the zygote already is."""
 
-    base: int
-    """Bytes of address space that a worker starts with."""
+    statm: int
+    """A descriptor of the zygote's own statm; -1 where the system has none."""
     pid_namespace: bool
     filtered: bool
     reading: bool
@@ -43,12 +42,11 @@ class Plan(NamedTuple):
     """Whether to change to an unprivileged user."""
 
 
-def address_space() -> int:
-    """Return the bytes of address space of this process; 0 where the system does not say."""
-    try:
-        pages = Path("/proc/self/statm").read_text().split()[0]
-    except OSError:
+def address_space(statm: int) -> int:
+    """Return the bytes of address space of the zygote; 0 where the system does not say."""
+    if statm < 0:
         return 0
+    pages = os.pread(statm, 100, 0).split()[0]
     return int(pages) * resource.getpagesize()
 
 
@@ -79,20 +77,24 @@ def become_nobody() -> None:
     os.setresuid(*[namespaces.NOBODY] * 3)
 
 
-def run(task: socket.socket, plan: Plan, trouble: str) -> NoReturn:
+def run(task: socket.socket, plan: Plan, base: int, trouble: str) -> NoReturn:
     """Wait for a job, confine this process, and serve the evaluator until it hangs up.
 
-    trouble is why the supervisor could not confine it so far; then it only says so, and ends.
+    base is what address space it starts with, in bytes: its limit comes on top. trouble is why the
+    supervisor could not confine it so far; then it only says so, and ends.
+    What no job decides is done before the job is there: an evaluation need not wait for it.
     """
     try:
         if sys.platform == "linux":
             kernel.die_with_parent()
+        trouble, program = _give_up(plan, trouble)
+        serving.rehearse()
         message, descriptors, _, _ = socket.recv_fds(task, wire.JOB.size, 3)
         if not message:
             os._exit(0)
         _, cpu, memory, seed = wire.JOB.unpack(message)
         _take(descriptors)
-        _confine(cpu, memory, plan, trouble)
+        _confine(cpu, base + memory, trouble, program)
         _greet(seed)
     except BaseException as error:  # noqa: BLE001 - not confined: nothing of the candidate may run
         os.write(2, f"{type(error).__name__}: {error}".encode())
@@ -101,6 +103,31 @@ def run(task: socket.socket, plan: Plan, trouble: str) -> NoReturn:
         serving.serve()
     finally:
         os._exit(0)
+
+
+def _give_up(plan: Plan, trouble: str) -> tuple[str, bytes]:
+    """Give up every privilege; return what went wrong, and the filter of system calls to install.
+
+    What went wrong waits for a job, as nobody listens before.
+    """
+    try:
+        if plan.unprivileged:
+            kernel.drop_bounding_set()
+        if plan.nobody:
+            become_nobody()
+        if sys.platform == "linux":
+            kernel.die_with_parent()
+        if plan.unprivileged:
+            kernel.forbid_new_privileges()
+            kernel.forbid_inspection()
+            kernel.drop_capabilities()
+        table = syscalls.architecture()
+        program = b""
+        if plan.filtered and table is not None:
+            program = seccomp.program(table, os.getpid(), reading=plan.reading)
+    except OSError as error:
+        return trouble or str(error), b""
+    return trouble, program
 
 
 def _take(descriptors: Sequence[int]) -> None:
@@ -112,29 +139,18 @@ def _take(descriptors: Sequence[int]) -> None:
     os.setsid()
 
 
-def _confine(cpu: float, memory: int, plan: Plan, trouble: str) -> None:
+def _confine(cpu: float, memory: int, trouble: str, program: bytes) -> None:
     if trouble:
         raise OSError(trouble)
     # Soft and hard alike: the first process of a namespace ignores the signal of the soft limit.
     # In whole seconds: the supervisor is exact, and this holds if somebody kills it.
     _limit("CPU", max(1, math.ceil(cpu)))
-    _limit("AS", memory + plan.base)
+    _limit("AS", memory)
     _limit("NOFILE", _OPEN_FILES)
     for name in ("FSIZE", "CORE", "MEMLOCK", "MSGQUEUE"):
         _limit(name, 0)
-    if plan.unprivileged:
-        kernel.drop_bounding_set()
-    if plan.nobody:
-        become_nobody()
-    if sys.platform == "linux":
-        kernel.die_with_parent()
-    if plan.unprivileged:
-        kernel.forbid_new_privileges()
-        kernel.forbid_inspection()
-        kernel.drop_capabilities()
-    table = syscalls.architecture()
-    if plan.filtered and table is not None:
-        seccomp.install(table, reading=plan.reading)
+    if program:
+        seccomp.install(program)
 
 
 def _limit(name: str, value: int) -> None:

@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import os
-import signal
 import socket
 import sys
 import traceback
@@ -77,10 +76,13 @@ def main() -> None:
         )
         return
     del config
+    supervisor.prepare()
     report = {"kind": "found", **found._asdict()}
     gc.freeze()
     wire.send_json(control, report)
     _serve(control, plan)
+    # At once, whatever its threads do: the kernel ends their workers.
+    os._exit(0)
 
 
 def _prepare(
@@ -93,6 +95,7 @@ def _prepare(
         kernel.die_with_parent()
         if os.getppid() != parent:
             os._exit(0)
+    statm = _own_statm()
     probes = _start_probes(layers)
     packages = _import_all(imports)
     try:
@@ -123,7 +126,7 @@ def _prepare(
     if not reading:
         preload.close()
     plan = worker.Plan(
-        base=worker.address_space(),
+        statm=statm,
         pid_namespace=bool(found.namespaces),
         filtered=found.seccomp,
         reading=reading,
@@ -131,6 +134,14 @@ def _prepare(
         nobody=nobody,
     )
     return found, plan
+
+
+def _own_statm() -> int:
+    """Open what tells this process' address space, before the files of others go out of sight."""
+    try:
+        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 @contextmanager
@@ -253,12 +264,7 @@ def _reason(error: BaseException) -> str:
 def _try_namespaces(*, user: bool) -> None:
     folder = str(readable.standard_library()[0])
     namespaces.enter({folder: folder}, user=user)
-    kernel.unshare(kernel.NEW_PID)
-    child = os.fork()
-    if child == 0:
-        os._exit(os.getpid() != 1)
-    if os.waitpid(child, 0)[1]:
-        raise OSError("a pid namespace is there, and does not separate")
+    supervisor.try_pid_namespace()
 
 
 def _try_landlock() -> None:
@@ -272,7 +278,7 @@ def _try_seccomp() -> None:
     if table is None:
         raise OSError(f"no system-call numbers for {os.uname().machine}")
     kernel.forbid_new_privileges()
-    seccomp.install(table, reading=True)
+    seccomp.install(seccomp.program(table, os.getpid()))
 
 
 def _become_nobody(files: Readable, reading: bool) -> None:
@@ -284,7 +290,6 @@ def _become_nobody(files: Readable, reading: bool) -> None:
 
 
 def _serve(control: socket.socket, plan: worker.Plan) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     standby = supervisor.Standby(plan, control)
     while True:
         job, descriptors, _, _ = socket.recv_fds(control, wire.JOB.size, 4)

@@ -31,7 +31,7 @@ LATE = "import time\n\ndef f(x):\n    time.sleep(60)\n"
 NUMBERS = "A = 3.0\n\ndef f(x):\n    return int(A)\n"
 
 WORKERS = [WEAK, CRASHES, SLEEPS, EXITS, SLEEPS, GOOD, "def f(:\n", SLEEPS, SLEEPS, LATE]
-VICTIMS = ("loop", "evaluator", "zygote", "supervisor", "worker", "researcher", "second")
+VICTIMS = ("loop", "evaluator", "zygote", "worker", "researcher", "second")
 FAULTS = ("pause", "interrupt", "full disk", "read-only", "clock")
 _SAID = re.compile(r"^trial (\d+): (?:scored|invalid|rejected|crashed|timed_out|abandoned)", re.M)
 
