@@ -27,7 +27,7 @@ TIMED := tests/test_benchmarks.py tests/test_trajectory_benchmark.py tests/dashb
 
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest $(TIMED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TIMED:%=--ignore=%)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TIMED:%=--ignore=%)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

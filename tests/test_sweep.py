@@ -144,7 +144,7 @@ def workers(pid: int) -> list[int]:
 
 
 PARITY = (
-    "--set", "target=parity_all,parity_rand_3", "--set", "length=30,20",
+    "--set", "target=parity_all,parity_first_half", "--set", "length=12,10",
     "--set", "test=500", "--attempts", "2",
 )  # fmt: skip
 
@@ -182,11 +182,11 @@ def test_each_attempt_is_recorded_whole(whole: Path) -> None:
     found = attempts(whole)
     assert set(numbered(whole)) == {
         f"target={target},length={length},test=500"
-        for target in ("parity_all", "parity_rand_3")
-        for length in (30, 20)
+        for target in ("parity_all", "parity_first_half")
+        for length in (12, 10)
     }
     for each in found:
-        assert each["params"]["length"] in (30, 20)
+        assert each["params"]["length"] in (12, 10)
         assert each["backend"] == "offline"
         assert each["model"].endswith("SynthesisResearcher")
         assert (each["run_seed"], each["policy"], each["cost_usd"]) == (0, "erm", 0.0)
@@ -237,7 +237,7 @@ def test_the_lab_itself_is_left_as_it_was(parity: Path) -> None:
         return {p.relative_to(parity).as_posix() for p in parity.rglob("*") if p.is_file()}
 
     before = files()
-    assert sweep(parity, "--set", "length=50", "--attempts", 1).exit_code == 0
+    assert sweep(parity, "--set", "length=12", "--attempts", 1).exit_code == 0
     left = files() - before
     assert all(name.startswith(".leanlab/sweeps/") for name in left)
     assert any(name.endswith("/results_attempts.jsonl") for name in left)
@@ -405,15 +405,15 @@ def test_a_point_that_cannot_be_run_fails_with_one_line_and_the_sweep_goes_on(
     parity: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
-    given = ("--set", "length=1,20", "--attempts", 1, "--out", folder)
+    given = ("--set", "length=1,10", "--attempts", 1, "--out", folder)
     done = sweep(parity, *given)
     assert done.exit_code == 1
-    bad, good = outcomes(folder)["length=1"], outcomes(folder)["length=20"]
+    bad, good = outcomes(folder)["length=1"], outcomes(folder)["length=10"]
     assert (bad["status"], bad["attempts"], good["status"]) == ("failed", 0, "target")
     assert "parity_all at length 1 has 1 strings" in bad["reason"]
     assert "\n" not in bad["reason"]
     assert done.stdout.count(bad["reason"]) == 1
-    assert [each["point"] for each in attempts(folder)] == ["length=20"]
+    assert [each["point"] for each in attempts(folder)] == ["length=10"]
 
 
 @pytest.mark.parametrize(
@@ -548,7 +548,7 @@ def test_the_choice_is_by_validation_and_the_test_score_is_reported(
 def test_the_summary_can_be_recomputed_from_the_attempts(parity: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     seeds = (42, 43, 44)
-    grid = ("--set", "length=30,20", "--seeds", "42,43,44", "--set", "test=500")
+    grid = ("--set", "length=12,10", "--seeds", "42,43,44", "--set", "test=500")
     done = sweep(parity, *grid, "--attempts", 2, "--jobs", 2, "--out", folder)
     assert done.exit_code == 0, done.output
     best: dict[tuple[int, int], dict[str, Any]] = {}
@@ -557,7 +557,7 @@ def test_the_summary_can_be_recomputed_from_the_attempts(parity: Path, tmp_path:
         if key not in best or each["metrics"]["val_accuracy"] > best[key]["val_accuracy"]:
             best[key] = each["metrics"]
     (table,) = summary(folder)["tables"]
-    for length, (cell,) in zip((30, 20), table["cells"], strict=True):
+    for length, (cell,) in zip((12, 10), table["cells"], strict=True):
         values = numpy.array([best[length, seed]["test_accuracy"] for seed in seeds])
         mean = values.mean()
         half = student.ppf(0.975, 2) * values.std(ddof=1) / 3**0.5
@@ -626,12 +626,12 @@ def test_a_third_parameter_makes_a_table_for_each_of_its_values(
 
 def test_the_heat_map_says_in_words_what_it_shows(parity: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    given = ("--set", "length=20,1", "--set", "target=parity_all", "--attempts", 1)
+    given = ("--set", "length=10,1", "--set", "target=parity_all", "--attempts", 1)
     assert sweep(parity, *given, "--out", folder).exit_code == 1
     drawn = ElementTree.parse(folder / "summary.svg").getroot()
     assert drawn.get("role") == "img"
     words = ["".join(each.itertext()) for each in drawn.iter() if each.tag.endswith("}text")]
-    assert {"20", "1", "failed", "parity: test_accuracy"} <= set(words)
+    assert {"10", "1", "failed", "parity: test_accuracy"} <= set(words)
     fills = [each.get("fill") for each in drawn.iter() if each.tag.endswith("}rect")]
     assert "url(#none)" in fills
 
