@@ -32,7 +32,9 @@ NUMBERS = "A = 3.0\n\ndef f(x):\n    return int(A)\n"
 
 WORKERS = [WEAK, CRASHES, SLEEPS, EXITS, SLEEPS, GOOD, "def f(:\n", SLEEPS, SLEEPS, LATE]
 VICTIMS = ("loop", "evaluator", "zygote", "worker", "researcher", "second")
-FAULTS = ("pause", "interrupt", "full disk", "read-only", "clock")
+FAULTS = ("pause", "interrupt", "full disk", "read-only", "file times", "clock")
+FAKETIME = next(map(str, Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), "")
+"""What makes a process' clock jump while it runs; from Debian's package faketime."""
 _SAID = re.compile(r"^trial (\d+): (?:scored|invalid|rejected|crashed|timed_out|abandoned)", re.M)
 
 
@@ -72,6 +74,8 @@ class Arena:
         what = dice.choice((*VICTIMS, *FAULTS))
         if what in ("full disk", "read-only") and os.getuid() != 0:
             what = "loop"
+        if what == "clock" and not FAKETIME:
+            what = "file times"
         self.told[what] += 1
         try:
             with _load(busy=dice.random() < 0.1):
@@ -104,14 +108,25 @@ class Arena:
         lab = str(self.lab)
         return self._command("run", "--lab", lab, "-n", str(trials), "--backend", backend)
 
-    def _start(self, command: list[str]) -> subprocess.Popen[str]:
+    def _start(self, command: list[str], clock: Path | None = None) -> subprocess.Popen[str]:
+        """Start a command; clock is a file that says how wrong its clock is, such as +10y."""
         environment = os.environ | {"TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"}
+        if clock is not None:
+            environment |= {
+                "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock),
+                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }  # fmt: skip
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
 
     def _disturbed(self, what: str, dice: random.Random) -> None:
         killed = what in ("loop", "interrupt")
-        process = self._start(self._run(dice, 2 if not killed else 40))
+        clock = self.temporary.parent / "clock" if what == "clock" else None
+        wrong = ["+0", dice.choice(("+10y", "-20y"))]
+        dice.shuffle(wrong)
+        if clock is not None:
+            clock.write_text(wrong[0])
+        process = self._start(self._run(dice, 2 if not killed else 40), clock)
         helpers: set[int] = set()
         second = None
         try:
@@ -122,6 +137,8 @@ class Arena:
             helpers = descendants(process.pid)
             if what == "second":
                 second = self._second(dice)
+            elif clock is not None:
+                clock.write_text(wrong[1])
             else:
                 self._strike(what, process, dice)
             output, errors = process.communicate(timeout=60)
@@ -176,7 +193,7 @@ class Arena:
             _signal(pid, signal.SIGSTOP)
             time.sleep(dice.uniform(0.0, 0.6))
             _signal(pid, signal.SIGCONT)
-        elif what == "clock":
+        elif what == "file times":
             for path in (self.lab, *self.lab.iterdir(), *(self.lab / "experiments").iterdir()):
                 moment = dice.choice((0, 4_000_000_000))
                 with contextlib.suppress(FileNotFoundError):
