@@ -65,6 +65,8 @@ class _Campaign:
         self._witness = Witness(stage, Honest(metrics={}, spread=0.0))
         self._value = 0.0
         self._tier = "none"
+        self._refused: str | None = None
+        """Why nothing runs unconfined, empty where it does; None before that was tried."""
 
     async def prepare(self) -> None:
         """Learn what is honest; make limits short."""
@@ -139,7 +141,7 @@ class _Campaign:
         """The same attack where nothing holds it; None where that would not be safe."""
         stage = self._stage
         if attack.control == "unconfined":
-            seen, _ = await self._evaluate(attack, confined=False)
+            seen = await self._unconfined(attack)
             return Seen(verdict=seen.verdict, evidence=f"unconfined: {seen.evidence}")
         if attack.control == "naive loop":
             seen = steps.INTAKES[attack.kind](stage, steps.naive_intake)
@@ -155,6 +157,22 @@ class _Campaign:
             words = "its text as it was said, before control characters are dropped"
             return Seen(verdict="forged" if raw else "resisted", evidence=words)
         return None
+
+    async def _unconfined(self, attack: Attack) -> Seen:
+        """The same attack without confinement, where the sample itself has a score then."""
+        if self._refused is None:
+            self._refused = ""
+            try:
+                async with Evaluator(
+                    self._stage.lab, allow_unsandboxed=True, confined=False
+                ) as evaluator:
+                    await evaluator.score(self._stage.lab.sample)
+            except LeanlabError as error:  # as where the lab runs jobs
+                self._refused = f"not even the sample is evaluated: {error}"
+            self._stage.reset()
+        if self._refused:
+            return Seen(verdict="resisted", evidence=self._refused)
+        return (await self._evaluate(attack, confined=False))[0]
 
     async def _in_process(self, attack: Attack) -> Seen:
         stage = self._stage
@@ -174,7 +192,7 @@ class _Campaign:
         verdict: Verdict = "stalled" if hung else "forged"
         if attack.kind in steps.PLANTS:
             return Seen(verdict=verdict, evidence="an evaluator that inherits everything")
-        unconfined, _ = await self._evaluate(attack, confined=False)
+        unconfined = await self._unconfined(attack)
         if unconfined.verdict != "resisted":
             return Seen(verdict=unconfined.verdict, evidence=f"unconfined: {unconfined.evidence}")
         no_target = _NO_TARGET if stage.lab.is_native else _NO_TARGET_OPEN

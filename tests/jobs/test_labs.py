@@ -18,10 +18,12 @@ import pytest
 from rich.console import Console as Terminal
 
 from leanlab import events, run
+from leanlab.attacks.running import run_attacks
 from leanlab.backends.scripted import ScriptedBackend
 from leanlab.checks import check
 from leanlab.console import Console
 from leanlab.errors import EvaluatorError
+from leanlab.lab import open_lab
 from leanlab.sandbox import probe
 
 from ..conftest import MakeLab
@@ -119,6 +121,13 @@ def test_check_and_evaluation_by_hand(lab: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.stdout == '{"accuracy":1.0,"steps":2.0}\n', done.stderr
     assert "progress: 50% fitted on (1.0, 2.0)\nprogress: 50%\n" in done.stderr
+
+
+def test_an_attack_wins_nothing_where_jobs_are_refused(lab: Path) -> None:
+    (finding,) = run_attacks(open_lab(lab), control=True, numbers=[14])
+    assert finding.verdict == "resisted"
+    assert finding.control == "resisted", finding.control_words
+    assert "not even the sample" in finding.control_words
 
 
 def test_a_program_that_is_missing_stops_the_run_in_one_line(lab: Path) -> None:
