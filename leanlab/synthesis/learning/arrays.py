@@ -81,6 +81,23 @@ def _tail(rows: Rows) -> Ints:
     return tails
 
 
+def _last(hits: Bools) -> Ints:
+    """Return the last place that is marked in each row, -1 where none is."""
+    back: Ints = np.where(hits.any(axis=1), hits.shape[1] - 1 - hits[:, ::-1].argmax(axis=1), -1)
+    return back
+
+
+def _smallest(rows: Rows) -> Bools:
+    lifted = np.where(rows.inside, rows.items, -PAD)
+    smallest: Bools = lifted == lifted.min(axis=1, keepdims=True)
+    return smallest
+
+
+def _largest(rows: Rows) -> Bools:
+    largest: Bools = rows.items == rows.items.max(axis=1, keepdims=True)
+    return largest
+
+
 ARRAYS: dict[str, Callable[[Rows], Any]] = {
     "sum({0})": lambda rows: rows.filled.sum(axis=1),
     "len({0})": lambda rows: rows.lengths,
@@ -101,15 +118,13 @@ ARRAYS: dict[str, Callable[[Rows], Any]] = {
     "weighted_sum({0})": lambda rows: (rows.filled * _places(rows)).sum(axis=1),
     "head({0})": lambda rows: np.where(rows.lengths > 0, rows.items[:, 0], -1),
     "tail({0})": _tail,
+    "first_largest({0})": lambda rows: _largest(rows).argmax(axis=1),
+    "last_largest({0})": lambda rows: np.where(rows.lengths > 0, _last(_largest(rows)), 0),
+    "first_smallest({0})": lambda rows: _smallest(rows).argmax(axis=1),
+    "last_smallest({0})": lambda rows: np.where(rows.lengths > 0, _last(_smallest(rows)), 0),
     "peaks({0})": _peaks,
     "xor_of({0})": lambda rows: np.bitwise_xor.reduce(rows.filled, axis=1),
 }
-
-
-def _last_place(rows: Rows, v: int) -> Ints:
-    hits = rows.items == v
-    back: Ints = np.where(hits.any(axis=1), hits.shape[1] - 1 - hits[:, ::-1].argmax(axis=1), -1)
-    return back
 
 
 VALUE_ARRAYS: dict[str, Callable[[Rows, int], Any]] = {
@@ -118,7 +133,8 @@ VALUE_ARRAYS: dict[str, Callable[[Rows, int], Any]] = {
     "first_place({0}, {v})": lambda rows, v: np.where(
         (rows.items == v).any(axis=1), (rows.items == v).argmax(axis=1), rows.lengths
     ),
-    "last_place({0}, {v})": _last_place,
+    "last_place({0}, {v})": lambda rows, v: _last(rows.items == v),
+    "sum(c >= {v} for c in {0})": lambda rows, v: (rows.items >= v).sum(axis=1),
 }
 
 TWO_VALUE_ARRAYS: dict[str, Callable[[Rows, int, int], Any]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def fit(tables: Tables, state: State, order: list[int], *, exact: bool) -> None:
     board = state.board
     symbols = len(state.domain.alphabet)
     states = tables.shape[1] // symbols
-    cost = 5.0 + math.log2(max(2.0, tables_of(states, symbols))) + states
+    cost = automaton_bits(states, symbols)
     if cost >= board.ceiling or not len(tables):
         return
     balance = np.zeros((len(tables), states), dtype=np.int16)
@@ -98,16 +98,26 @@ def fit(tables: Tables, state: State, order: list[int], *, exact: bool) -> None:
             return
     errors = ((seen - np.abs(balance)) // 2).sum(axis=1).astype(np.int64)
 
-    def automaton(index: tuple[int, ...]) -> Term:
+    def describe(index: tuple[int, ...]) -> Term:
         (k,) = index
         table = tables[alive[k]].reshape(states, symbols).tolist()
-        accepting = [q for q in range(states) if balance[k, q] > 0]
-        listed = ", ".join(f"({', '.join(map(str, row))})" for row in table)
-        text = f"final_state(s, ({listed},)) in {tuple(accepting)}"
-        about = f"an automaton of {states} states that reads x ends in {accepting}"
-        return Term(text, about, cost)
+        return automaton(table, [q for q in range(states) if balance[k, q] > 0])
 
-    board.offer_all(np.full(len(alive), cost), errors, automaton)
+    board.offer_all(np.full(len(alive), cost), errors, describe)
+
+
+def automaton_bits(states: int, symbols: int) -> float:
+    """Return the bits that name an automaton of so many states."""
+    return 5.0 + math.log2(max(2.0, tables_of(states, symbols))) + states
+
+
+def automaton(table: Sequence[Sequence[int]], accepting: Sequence[int]) -> Term:
+    """Return the rule that the automaton ends in one of the accepting states."""
+    states = len(table)
+    listed = ", ".join(f"({', '.join(map(str, row))},)" for row in table)
+    text = f"final_state(s, ({listed},)) in {tuple(accepting)}"
+    about = f"an automaton of {states} states that reads x ends in {list(accepting)}"
+    return Term(text, about, automaton_bits(states, len(table[0])))
 
 
 def _most_errors(cost: float, board: Board) -> int:

@@ -25,6 +25,8 @@ class Term(msgspec.Struct, frozen=True):
     says: str
     bits: float
     """Length of the description in a prefix-free code."""
+    measure: str = ""
+    """The code of the integer that a yes-or-no question is about; empty where there is none."""
 
 
 def natural(n: int) -> float:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     Ints = NDArray[np.signedinteger[Any]]
 
 TOGETHER = 64
+LAGS = 24
 VALUES = 12
 """Symbols are counted one by one in views that have at most that many."""
+MORE_VALUES = 20
+"""The same of views of the string itself."""
 
 
 class Pool:
@@ -62,12 +65,12 @@ class Pool:
         return [self.terms[i] for i in order], np.array([self.rows[i] for i in order])
 
 
-def add_features(views: Sequence[View], pool: Pool, *, whole: bool) -> None:
+def add_features(views: Sequence[View], pool: Pool, *, whole: bool, values: int = VALUES) -> None:
     """Add the features of each view; the slower ones, too, where whole is said."""
     for start in range(0, len(views), TOGETHER):
         some = views[start : start + TOGETHER]
-        for term, values in _of_rows(some, pool.n):
-            pool.add(term, values)
+        for term, row in _of_rows(some, pool.n, values):
+            pool.add(term, row)
     if whole:
         for view in views:
             for production in grammar.ROOT_FEATURES:
@@ -77,13 +80,13 @@ def add_features(views: Sequence[View], pool: Pool, *, whole: bool) -> None:
                     pool.add(_over(production, view.term), np.array(numbers))
 
 
-def _of_rows(views: Sequence[View], n: int) -> Iterator[tuple[Term, Ints]]:
+def _of_rows(views: Sequence[View], n: int, most: int) -> Iterator[tuple[Term, Ints]]:
     rows = Rows([s for view in views for s in view.lists])
     for production in grammar.FEATURES:
         told = arrays.ARRAYS[production.code](rows).reshape(len(views), n)
         for view, values in zip(views, told, strict=True):
             yield _over(production, view.term), values
-    few = [view.values if len(view.values) <= VALUES else [] for view in views]
+    few = [view.values if len(view.values) <= most else [] for view in views]
     for v in sorted(set().union(*few)):
         having = [i for i, values in enumerate(few) if v in values]
         picked = _picked(rows, having, n)
@@ -132,6 +135,22 @@ def add_places(strings: Sequence[list[int]], pool: Pool) -> None:
         told = np.array([s[i] if -len(s) <= i < len(s) else -1 for s in strings])
         where = f"item {i}" if i >= 0 else f"item {i} (from the end)"
         pool.add(Term(f"at(s, {i})", f"{where} of x", cost), told)
+
+
+def add_lags(strings: Sequence[list[int]], pool: Pool) -> None:
+    """Add how often items agree with those some places on, in the string and on a ring."""
+    longest = min(LAGS, max(map(len, strings)) // 2)
+    for lag in range(1, longest + 1):
+        for code, says in (
+            (f"alike(s, s[{lag}:])", f"the number of items equal to the one {lag} places on in x"),
+            (
+                f"alike(s, s[{lag}:] + s[:{lag}])",
+                f"the number of items equal to the one {lag} places on in the ring x",
+            ),
+        ):
+            of = function(code)
+            told = np.array([of(s) for s in strings])
+            pool.add(Term(code, says, 5.0 + natural(lag)), told)
 
 
 def add_comparisons(strings: Sequence[list[int]], pool: Pool) -> None:

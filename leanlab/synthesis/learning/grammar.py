@@ -72,9 +72,20 @@ VIEWS = (
     Production("blocks({0}, 3, 2)", "the numbers of three bits in {0}", 1, BITS, again=True),
     Production("blocks({0}, 4, 2)", "the numbers of four bits in {0}", 1, BITS, again=True),
     Production("blocks({0}, 2, 10)", "the numbers of two digits in {0}", 1),
+    Production("neighbours_read({0}, 10)", "the two-digit numbers of neighbours in {0}", 1),
+    *(
+        Production(
+            f"block_sums({{0}}, {size})",
+            f"the sums of each {size} items in turn of {{0}}",
+            0.5,
+            again=size <= 5,
+        )
+        for size in range(3, 11)
+    ),
     Production("running_sums({0})", "the running sums of {0}", 2, again=True),
     Production("running_parity({0})", "the running parity of {0}", 2, again=True),
     Production("walk({0})", "the walk, up on 1 and down on 0, along {0}", 2, BITS, again=True),
+    Production("drained({0})", "the walk, up on 1, down on 0, never below 0, along {0}", 1, BITS),
     Production("records({0})", "the records of {0}", 0.5),
     Production("run_values({0})", "the values of the runs of {0}", 1),
     Production("run_lengths({0})", "the lengths of the runs of {0}", 2, again=True),
@@ -114,6 +125,10 @@ FEATURES = (
     Production("weighted_sum({0})", "the sum of the items, each times its place, of {0}", 2),
     Production("head({0})", "the first item of {0}", 2),
     Production("tail({0})", "the last item of {0}", 2),
+    Production("first_largest({0})", "the first place of the largest item of {0}", 0.5),
+    Production("last_largest({0})", "the last place of the largest item of {0}", 0.5),
+    Production("first_smallest({0})", "the first place of the smallest item of {0}", 0.5),
+    Production("last_smallest({0})", "the last place of the smallest item of {0}", 0.5),
     Production("peaks({0})", "the number of peaks of {0}", 1),
     Production("xor_of({0})", "the exclusive or of the items of {0}", 1),
 )
@@ -153,6 +168,7 @@ OF_TWO_PARTS = (
 
 OF_VALUE = (
     Production("{0}.count({v})", "the number of {v}s in {0}", 6),
+    Production("sum(c >= {v} for c in {0})", "the number of items from {v} on in {0}", 2),
     Production("longest_run_of({0}, {v})", "the longest run of {v}s in {0}", 2),
     Production("first_place({0}, {v})", "the place of the first {v} in {0}", 2),
     Production("last_place({0}, {v})", "the place of the last {v} in {0}", 2),

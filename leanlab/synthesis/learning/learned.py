@@ -11,8 +11,9 @@ import msgspec
 
 from leanlab.synthesis.learning import certificate
 from leanlab.synthesis.learning.board import exceptions
-from leanlab.synthesis.learning.code import domain_of, render, run, sentence
+from leanlab.synthesis.learning.code import Domain, Term, domain_of, render, run, sentence
 from leanlab.synthesis.learning.inputs import alike
+from leanlab.synthesis.learning.likeness import unlike
 from leanlab.synthesis.learning.search import Effort, search
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 PREFIX = 6.0
 """Bits in front of every rule, so that the weights 2**-bits of all rules sum to less than 1.
 
-Without them the sums are at most: questions about features 5 (views on views 3.75, the rest of the
-stages 1.25), comparisons 3.1, sums and the like of two 4.7, joints 3.4, choices 4.9, and 2 for all
-that the other stages offer directly: 24 of the 64 that six bits allow.
+Without them the sums are at most: questions about features 5.1 (views on views 3.75, distances
+0.1, the rest of the stages 1.25), comparisons 3.1, sums and the like of two 4.7, joints 4, choices
+5.7, and 2.8 for all that the other stages offer directly: 26 of the 64 that six bits allow.
 """
 PROBES = 400
+FEWEST = 100
+"""Probes that a claim of being exact takes."""
 PROPOSED = 120
 OPEN = 10
 """How many rules are told at most."""
@@ -37,6 +40,8 @@ RIVAL = 10.0
 """Rules within so many bits of the best one stand against it."""
 GAIN = 10.0
 """Bits by which a rule has to be shorter than the labels before anything is claimed."""
+APART = 0.01
+"""A share of inputs; a rule with a rival that differs on more of them is not called exact."""
 UNIT_SECONDS = 30.0
 """The limit at which the search goes as far as without one."""
 
@@ -55,6 +60,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Bits of the rule and of its exceptions among the training strings."""
     answers: tuple[int, ...]
     """What it says of the probes: inputs drawn like the training strings."""
+    measure: str
+    """A module with the integer that the rule asks about as its f; empty where there is none."""
 
     @property
     def sha256(self) -> str:
@@ -124,7 +131,12 @@ def _rule(candidate: Candidate, code: str, told: tuple[int, ...], train: Split) 
         train_errors=errors,
         total=bits + exceptions(n, errors),
         answers=told[n:],
+        measure=_measure(candidate.term, domain_of(train.strings)),
     )
+
+
+def _measure(term: Term, domain: Domain) -> str:
+    return render(Term(term.measure, term.says, term.bits), domain) if term.measure else ""
 
 
 def propose_within(train: Split, seconds: float | None) -> list[Rule]:
@@ -199,11 +211,13 @@ def _weighed(rules: list[Rule], train: Split, val: Split | None, began: float) -
     told = [best, *rivals][:OPEN]
     # A rule with errors cannot be the exact one; those without are what the data leave open.
     close = [i for i in rivals if totals[i] <= totals[best] + RIVAL and not all_wrong[i]]
-    apart = max((rules[best].differs(rules[rival]) for rival in close), default=0.0)
+    data = (*train.strings, *(val.strings if val else ()))
+    near = [rules[i] for i in close if rules[i].differs(rules[best]) > APART]
+    apart = _apart(rules[best], near, data, alike(train.strings, PROBES)) if near else 0.0
     labels = (*train.labels, *(val.labels if val else ()))
     verdict: Verdict = "abstain"
     if _is_claim(totals[best], bound, labels):
-        verdict = "exact" if errors == 0 and apart <= 0.01 else "better-than-chance"
+        verdict = "exact" if errors == 0 and apart <= APART else "better-than-chance"
     return Learned(
         verdict=verdict,
         error_bound=bound,
@@ -212,6 +226,27 @@ def _weighed(rules: list[Rule], train: Split, val: Split | None, began: float) -
         disagreement=_disagreement([rules[i] for i in told], train),
         seconds=time.monotonic() - began,
     )
+
+
+def _apart(
+    rule: Rule, rivals: Sequence[Rule], strings: Sequence[str], probes: Sequence[str]
+) -> float:
+    """Return the largest share of inputs drawn like the strings on which a rival differs.
+
+    Left out are probes that an integer of one of these rules tells to be unlike the strings; 1
+    where few are left.
+    """
+    left = [True] * len(probes)
+    for measure in sorted({each.measure for each in (rule, *rivals)} - {""}):
+        odd = unlike(answers(measure, strings), answers(measure, probes))
+        left = [here and not away for here, away in zip(left, odd, strict=True)]
+    if sum(left) < FEWEST:
+        return 1.0
+    differ = [
+        sum(a != b for a, b, here in zip(rule.answers, rival.answers, left, strict=True) if here)
+        for rival in rivals
+    ]
+    return max(differ, default=0) / sum(left)
 
 
 def _is_claim(total: float, bound: float, labels: Sequence[int]) -> bool:

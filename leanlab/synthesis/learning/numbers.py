@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leanlab.synthesis.learning import predicates
-from leanlab.synthesis.learning.code import PIECES, Term, function, integer, natural
+from leanlab.synthesis.learning.code import PIECES, Term, function, natural
+from leanlab.synthesis.learning.primes import primes, squares
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,13 +19,9 @@ if TYPE_CHECKING:
     from leanlab.synthesis.learning.search import State
 
 is_prime = PIECES["is_prime"]
-is_square = PIECES["is_square"]
 
 LONGEST = 400
 LARGEST_MODULUS = 128
-OFFSETS = (2_000, 1_000_000)
-SIEVED = 2_000
-"""Divisors up to that are looked for in numbers that ought to be prime."""
 PARTS = (
     ("{0}", "x", 1.0),
     ("first_half({0})", "the first half of x", 3.0),
@@ -70,6 +67,7 @@ def numbers(state: State) -> None:
     if base == 10 or len(state.lists[0]) <= 64:
         for place, number in enumerate([*parts[:4], *whole[len(parts) : len(parts) + 2]]):
             primes(number, state.board, whole=place == 0)
+            squares(number, state.board, 0 if place else 20)
         both_prime(parts, state.board)
 
 
@@ -151,62 +149,6 @@ def sizes(parts: Sequence[Number], board: Board) -> None:
 
 def _offer(term: Term, told: Sequence[bool], board: Board) -> None:
     board.offer(term, int((np.array(told, dtype=bool) != board.labels).sum()))
-
-
-def primes(number: Number, board: Board, *, whole: bool) -> None:
-    """Offer: the number plus a constant is prime, or a square, possibly negated.
-
-    The constants that no positive string speaks against are sieved: c is out if a small prime
-    divides some positive number plus c, unless the sum is that prime.
-    """
-    term = number.term
-    sides = (("", board.labels), ("not ", ~board.labels))
-    for says_not, wanted in sides[: 2 if whole else 1]:
-        chosen = [v for v, y in zip(number.values, wanted.tolist(), strict=True) if y]
-        if min(chosen) < 0:
-            continue
-        for c in _offsets(chosen) if whole else (0,):
-            told = [is_prime(v + c) for v in number.values]
-            right = [t == y for t, y in zip(told, wanted.tolist(), strict=True)]
-            cost = term.bits + 5.0 + integer(c)
-            shift = f"{term.code} {'+' if c >= 0 else '-'} {abs(c)}" if c else term.code
-            says = f"{term.says} {'plus' if c >= 0 else 'minus'} {abs(c)}" if c else term.says
-            text = f"{says} is {says_not}prime"
-            board.offer(Term(f"{says_not}is_prime({shift})", text, cost), right.count(False))
-    for c in range(-20, 21) if whole else (0,):
-        told = [is_square(v + c) for v in number.values]
-        shift = f"{term.code} {'+' if c >= 0 else '-'} {abs(c)}"
-        _offer(
-            Term(f"is_square({shift})", f"{shift} is a square", term.bits + 5.0 + integer(c)),
-            told,
-            board,
-        )
-
-
-def _offsets(chosen: Sequence[int]) -> list[int]:
-    """Return the constants of the smallest range that holds any which are not ruled out."""
-    for reach in OFFSETS:
-        if min(chosen) <= SIEVED + reach:
-            continue  # small primes among the sums would be taken for composite numbers
-        left = _sieve(chosen, reach)
-        if len(left):
-            return sorted(left, key=lambda c: (abs(c), c))[:16]
-    # Of small numbers, and where some labels are wrong, constants are tried one by one.
-    best = sorted(
-        range(-30, 31), key=lambda c: (-sum(is_prime(v + c) for v in chosen[:30]), abs(c), c)
-    )
-    return best[:3]
-
-
-def _sieve(chosen: Sequence[int], reach: int) -> list[int]:
-    possible = np.ones(2 * reach + 1, dtype=bool)
-    for p in range(2, SIEVED):
-        if is_prime(p):
-            for rest in {v % p for v in chosen}:
-                possible[(reach - rest) % p :: p] = False
-            if not possible.any():
-                return []
-    return [int(c) - reach for c in np.nonzero(possible)[0]]
 
 
 def both_prime(parts: Sequence[Number], board: Board) -> None:

@@ -25,6 +25,7 @@ SPARE = 12
 """Equations beyond the rank that make a solution more than an accident."""
 TRIES = 400
 SPAN = 6
+PARTS = 5000
 
 
 def parities(state: State) -> None:
@@ -43,6 +44,7 @@ def parities(state: State) -> None:
         if 2 <= shortest == max(map(len, lists)) <= LONGEST:
             matrix = np.array(lists, dtype=np.int8)
             few_places(term, matrix, state.board)
+            state.extra += parts(term, matrix)
             places(term, matrix, state.board)
         if shortest >= 4:
             patterns(term, lists, state.board)
@@ -80,6 +82,20 @@ def few_places(term: Term, matrix: NDArray[np.int8], board: Board) -> None:
         agree = (two[:, at : at + size].T * target) @ two
         rest = np.stack([i, j], axis=1)
         _offer_listed(agree, cost_4, (i[at : at + size], j[at : at + size]), rest, term, board)
+
+
+def parts(term: Term, matrix: NDArray[np.int8]) -> list[tuple[Term, NDArray[np.bool_]]]:
+    """Return sums of two places, and of three where those are few, as parts of other rules."""
+    length = matrix.shape[1]
+    made = []
+    for size in (2, 3):
+        if math.comb(length, size) > PARTS:
+            break
+        bits = term.bits + 3.0 + math.log2(math.comb(length, size))
+        for chosen in combinations(range(length), size):
+            odd = matrix[:, list(chosen)].sum(axis=1) % 2 == 1
+            made.append((_listed(term, chosen, bits, negated=False), odd))
+    return made
 
 
 def _offer_listed(

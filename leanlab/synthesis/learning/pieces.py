@@ -111,6 +111,14 @@ def blocks(s, size, base):
     return [number(block, base) for block in cut]
 
 
+def block_sums(s, size):
+    return [sum(s[i : i + size]) for i in range(0, len(s) - size + 1, size)]
+
+
+def neighbours_read(s, base):
+    return [base * a + b for a, b in zip(s, s[1:])]
+
+
 def running_sums(s):
     total, sums_so_far = 0, []
     for c in s:
@@ -129,6 +137,14 @@ def records(s):
 
 def walk(s):
     return running_sums([1 if c else -1 for c in s])
+
+
+def drained(s):
+    level, levels = 0, []
+    for c in s:
+        level = max(0, level + (1 if c else -1))
+        levels.append(level)
+    return levels
 
 
 def run_values(s):
@@ -194,6 +210,22 @@ def first_place(s, v):
 
 def last_place(s, v):
     return len(s) - 1 - s[::-1].index(v) if v in s else -1
+
+
+def first_largest(s):
+    return s.index(max(s)) if s else 0
+
+
+def last_largest(s):
+    return last_place(s, max(s)) if s else 0
+
+
+def first_smallest(s):
+    return s.index(min(s)) if s else 0
+
+
+def last_smallest(s):
+    return last_place(s, min(s)) if s else 0
 
 
 def head(s):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = {
     ">=": 4.0, "<": 3.0, "==": 3.0, "!=": 1.0, "in": 1.0, "out": 0.5, "residue": 3.0,
-    "no residue": 1.0, "residues": 1.0, "prime": 0.5, "no prime": 0.1, "square": 0.1, "power": 0.1,
+    "no residue": 1.0, "residues": 1.0, "prime": 0.1, "no prime": 0.05, "square": 0.1, "power": 0.1,
+    "table": 0.5,
 }  # fmt: skip
 COST = {name: math.log2(sum(WEIGHTS.values()) / weight) for name, weight in WEIGHTS.items()}
 MODULI = tuple(range(2, 14))
@@ -32,6 +33,8 @@ SETS = {
     "power": ("is_power_of_two({0})", "{0} is a power of two", PIECES["is_power_of_two"]),
 }
 MEMBERS = 4096
+WIDEST = 20
+"""Features with so many values in a row at most are asked for any set of them."""
 _integer_bits = np.vectorize(integer, otypes=[float])
 INTEGER = _integer_bits(np.arange(-MEMBERS, MEMBERS + 1))
 
@@ -56,6 +59,7 @@ def fit(
         for m in moduli:
             residues(rows, some, bits, m, board)
         members(rows, some, bits, board)
+        sets(rows, some, bits, board)
 
 
 def orders(rows: Ints, terms: Sequence[Term], bits: NDArray[np.float64], board: Board) -> None:
@@ -74,7 +78,14 @@ def orders(rows: Ints, terms: Sequence[Term], bits: NDArray[np.float64], board: 
     cut[:, 1:-1] = values[:, 1:] != values[:, :-1]
     below = np.concatenate([values[:, :1], values], axis=1)
     above = np.concatenate([values, values[:, -1:]], axis=1)
-    _thresholds(terms, bits, (lead, cut, below, above), (positive, negative), board)
+    fewest = np.minimum(
+        np.where(cut, negative + lead, board.n), np.where(cut, positive - lead, board.n)
+    )
+    some = _worth_while(bits, fewest, board)
+    if len(some):
+        split = (lead[some], cut[some], below[some], above[some])
+        some_terms = [terms[k] for k in some]
+        _thresholds(some_terms, bits[some], split, (positive, negative), board)
 
     ends = cut.copy()
     ends[:, -1] = True
@@ -84,17 +95,26 @@ def orders(rows: Ints, terms: Sequence[Term], bits: NDArray[np.float64], board: 
     began = np.maximum.accumulate(place[:, :-1], axis=1)
     gained = lead[:, 1:] - np.take_along_axis(lead, began, axis=1)
     for name, errors in (("==", positive - gained), ("!=", negative + gained)):
-        cost = bits[:, None] + COST[name] + constants(values)
         wrong = np.where(ends[:, 1:], errors, board.n)
+        some = _worth_while(bits, wrong, board)
+        if not len(some):
+            continue
+        level, wrong = values[some], wrong[some]
+        cost = bits[some, None] + COST[name] + constants(level)
 
         def equal(index: tuple[int, ...], sign: str = name) -> Term | None:
-            k, i = index
-            v = int(values[k, i])
+            i = int(some[index[0]])
+            v = int(level[index])
             says = "is" if sign == "==" else "is not"
-            return _about(terms[k], f"{{0}} {sign} {v}", f"{{0}} {says} {v}", float(cost[k, i]))
+            return _about(terms[i], f"{{0}} {sign} {v}", f"{{0}} {says} {v}", float(cost[index]))
 
         board.offer_all(cost, wrong, equal)
     _intervals(terms, bits, (lead, cut, values), (positive, negative), board)
+
+
+def _worth_while(bits: NDArray[np.float64], errors: Ints, board: Board) -> NDArray[np.int64]:
+    """Return the rows whose fewest errors leave room for a constant."""
+    return np.nonzero(bits + board.exceptions[errors.min(axis=1)] < board.ceiling)[0]
 
 
 def _thresholds(
@@ -222,6 +242,31 @@ def members(rows: Ints, terms: Sequence[Term], bits: NDArray[np.float64], board:
             board.offer_all(cost, errors, member)
 
 
+def sets(rows: Ints, terms: Sequence[Term], bits: NDArray[np.float64], board: Board) -> None:
+    """Offer the best set of values of each feature that has few."""
+    low, high = rows.min(axis=1), rows.max(axis=1)
+    some = np.nonzero((high - low > 1) & (high - low < WIDEST))[0]
+    if not len(some):
+        return
+    lowest, width = low[some], (high - low)[some] + 1
+    flat = (rows[some] - lowest[:, None] + WIDEST * np.arange(len(some))[:, None]).ravel()
+    signs = np.broadcast_to(np.where(board.labels, 1.0, -1.0), (len(some), board.n)).ravel()
+    gained = np.bincount(flat, weights=signs, minlength=WIDEST * len(some))
+    gained = gained.reshape(len(some), WIDEST).astype(np.int64)
+    errors = int(board.labels.sum()) - np.maximum(gained, 0).sum(axis=1)
+    cost = bits[some] + COST["table"] + constants(lowest) + constants(width) + width
+
+    def chosen(index: tuple[int, ...]) -> Term | None:
+        (k,) = index
+        values = tuple(int(lowest[k]) + i for i in range(WIDEST) if gained[k, i] > 0)
+        if not values:
+            return None
+        says = f"{{0}} is one of {', '.join(map(str, values))}"
+        return _about(terms[some[k]], f"{{0}} in {values}", says, float(cost[k]))
+
+    board.offer_all(cost, errors, chosen)
+
+
 _tables: dict[str, NDArray[np.bool_]] = {}
 
 
@@ -238,4 +283,4 @@ def _about(term: Term, code: str, says: str, bits: float) -> Term:
         if term.code.endswith(")") and " " not in term.code.split("(")[0]
         else f"({term.code})"
     )
-    return Term(code.format(inner), says.format(term.says), bits)
+    return Term(code.format(inner), says.format(term.says), bits, term.code)

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from leanlab.synthesis.learning import combinations, features, grammar, predicates, relations, views
+from leanlab.synthesis.learning.annealed import annealed
 from leanlab.synthesis.learning.atoms import atoms
 from leanlab.synthesis.learning.automata import automata
 from leanlab.synthesis.learning.board import Board
@@ -21,8 +22,10 @@ from leanlab.synthesis.learning.brackets import brackets
 from leanlab.synthesis.learning.code import Term, domain_of
 from leanlab.synthesis.learning.features import Pool
 from leanlab.synthesis.learning.graphs import graphs
+from leanlab.synthesis.learning.linear import linear
 from leanlab.synthesis.learning.numbers import numbers
 from leanlab.synthesis.learning.parities import parities
+from leanlab.synthesis.learning.pointers import pointers
 from leanlab.synthesis.learning.sums import sums
 from leanlab.synthesis.learning.tables import choices_by_two, tables
 from leanlab.synthesis.learning.views import View
@@ -103,7 +106,8 @@ def plain(state: State) -> None:
     features.add_features(state.marks, state.pool, whole=False)
     features.add_places(state.lists, state.pool)
     features.add_comparisons(state.lists, state.pool)
-    features.add_features(state.once, state.pool, whole=False)
+    features.add_lags(state.lists, state.pool)
+    features.add_features(state.once, state.pool, whole=False, values=features.MORE_VALUES)
     predicates.fit(state.pool.matrix(), state.pool.terms, state.board)
 
 
@@ -121,6 +125,11 @@ def twice(state: State) -> None:
     pool = Pool(state.n)
     features.add_features(deep, pool, whole=False)
     predicates.fit(pool.matrix(), pool.terms, state.board, (2, 3, 4, 5, 7))
+    totals = [i for i, term in enumerate(pool.terms) if term.code.startswith("sum(")]
+    terms = [pool.terms[i] for i in totals]
+    bits = np.array([term.bits for term in terms])
+    for m in (6, 8, 9, 10, 11, 13):
+        predicates.residues(pool.matrix()[totals], terms, bits, m, state.board)
 
 
 def joined(state: State) -> None:
@@ -129,7 +138,7 @@ def joined(state: State) -> None:
     combinations.pairs(every.first(state.effort(2500)), state.board)
     combinations.exact_pairs(every.first(state.effort(30_000)), state.board)
     combinations.choices(
-        every.first(state.effort(400)), every.first(state.effort(8000)), state.board
+        every.first(state.effort(1200)), every.first(state.effort(12_000)), state.board
     )
     choices_by_two(
         every.first(state.effort(120)), every.first(state.effort(400)), state.board, CHOSEN
@@ -152,12 +161,15 @@ STAGES: tuple[Stage, ...] = (
     Stage("parity", parities, 9.0),
     Stage("pattern", words, 14.0),
     Stage("sum", sums, 18.0),
+    Stage("pointer", pointers, 14.0),
+    Stage("weighted", linear, 16.0),
     Stage("brackets", brackets, 13.0),
     Stage("table", tables, 16.0),
     Stage("automaton", automata, 16.0),
     Stage("relation", related, 14.0),
     Stage("composition", twice, 24.0),
     Stage("combination", joined, 26.0),
+    Stage("large automaton", annealed, 32.0),
 )
 FAMILIES = tuple(stage.family for stage in STAGES)
 
