@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -284,8 +285,9 @@ def as_an_ordinary_user(script: str, folder: Path, url: str) -> str:
         pytest.skip("the other tests ran as an ordinary user")
     python = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
     packages = next(path for path in sys.path if path.endswith("site-packages"))
-    for path in [folder, *folder.parents[:2]]:
-        if path.stat().st_mode & 0o055 != 0o055:
+    temporary = Path(tempfile.gettempdir())
+    for path in [folder, *folder.parents]:
+        if temporary in path.parents:
             path.chmod(path.stat().st_mode | 0o055)
     os.chown(folder, 65534, 65534)
     environment = {"PYTHONPATH": f"{ROOT}:{packages}", "HOME": "/nonexistent", KEY: "sk-secret"}

@@ -53,6 +53,7 @@ def bubblewrap() -> None:
 def folder() -> Iterator[Path]:
     """One with a short name: the sandbox's sockets lie below, and theirs has 107 bytes at most."""
     with tempfile.TemporaryDirectory(prefix="", dir="/tmp") as made:
+        Path(made).chmod(0o755)
         yield Path(made)
 
 
