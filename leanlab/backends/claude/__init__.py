@@ -52,7 +52,7 @@ class ClaudeBackend:
         """Make it; a fault says what is missing, and the remedy."""
         if not login.is_installed():
             raise ConfigError(
-                "backend claude needs the package claude-agent-sdk: pip install 'leanlab[claude]'"
+                "backend claude needs the package claude-agent-sdk: pip install claude-agent-sdk"
             )
         found = login.find(settings)
         if found is None and (settings.key or sys.platform == "linux"):
