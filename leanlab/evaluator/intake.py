@@ -68,7 +68,7 @@ def unnamed(workspace: Path, earlier: Taken | None) -> tuple[str, bytes] | None:
     again.
     """
     found: list[tuple[str, bytes]] = []
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         for name in os.listdir(workspace / "experiments"):  # noqa: PTH208 - names alone
             with contextlib.suppress(Rejected):
                 content = look(f"experiments/{name}", workspace)[1]
