@@ -11,11 +11,13 @@ import msgspec
 
 from leanlab import control, events, pending
 from leanlab.evaluator import Outcome, Rejected, take
-from leanlab.evaluator.intake import adopt, sweep, unrecorded
+from leanlab.evaluator.intake import adopt, sweep, unnamed, unrecorded
 from leanlab.files import write_whole
 from leanlab.memory import recall
 from leanlab.pending import Pending
 from leanlab.records import RoleTurn, Seconds, Trial, Verdict
+from leanlab.roles import WorkerReply
+from leanlab.tools.checking import check
 
 if TYPE_CHECKING:
     from leanlab.backends import Failure
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from leanlab.events import Sink
     from leanlab.memory import Memory
     from leanlab.policy import Advisor, Move, Policy
-    from leanlab.roles import Roles, Turn, WorkerReply
+    from leanlab.roles import Roles, Turn
     from leanlab.spending import Spending
 
+_CUT_OFF = ("budget", "max_turns", "context")
+"""Faults that end a Worker in the middle of its work, which may be done all the same."""
 _LOOK = 0.2
 """Seconds between looks whether a paused run may go on."""
 
@@ -146,6 +150,7 @@ class Loop:
         turn = await self._roles.propose(draft.trial, move, memory)
         if turn.failure is not None and turn.failure.kind == "abstained":
             raise Abstained(turn.failure.message)
+        turn = await self._rescued(turn, None)
         draft = _after(draft, turn)
         taken, outcome = await self._assess(draft, turn, None)
         message = outcome
@@ -158,12 +163,25 @@ class Loop:
             turn = await self._roles.fix(
                 draft.trial, move, memory, outcome=message, left=left, session=turn.session
             )
+            turn = await self._rescued(turn, taken)
             draft = msgspec.structs.replace(_after(draft, turn), fixes=draft.fixes + 1)
             taken_now, message = await self._assess(draft, turn, taken)
             # An experiment that was evaluated outlives a later file that broke a rule.
             if taken_now is not None or taken is None:
                 taken, outcome = taken_now, message
         return draft, taken, outcome
+
+    async def _rescued(self, turn: Turn[WorkerReply], earlier: Taken | None) -> Turn[WorkerReply]:
+        """Have a turn that was cut off answer with the file it had written, if that is whole."""
+        if turn.failure is None or turn.failure.kind not in _CUT_OFF:
+            return turn
+        left = unnamed(self._bench.workspace.path, earlier)
+        if left is None or await check(*left, self._lab, self._bench.evaluator) is not None:
+            return turn
+        why = f"The Worker was cut off: {turn.failure.message.rstrip('.')}."
+        self._emit(events.Notice(text=f"{why} What it had written is evaluated."))
+        reply = WorkerReply(experiment_file=f"experiments/{left[0]}", notes=why)
+        return msgspec.structs.replace(turn, reply=reply)
 
     async def _assess(
         self, draft: Pending, turn: Turn[WorkerReply], earlier: Taken | None

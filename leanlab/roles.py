@@ -65,7 +65,10 @@ Toolkit = Callable[["Role", int], "tuple[Tool, ...]"]
 
 
 class Turn(msgspec.Struct, Generic[Reply], frozen=True, kw_only=True):
-    """What came of one turn: a reply, or the failure that stands in its place."""
+    """What came of one turn: a reply, or the failure that stands in its place.
+
+    Both where a Worker was cut off that had written its experiment.
+    """
 
     reply: Reply | None
     failure: Failure | None

@@ -93,15 +93,18 @@ def lab(make_lab: MakeLab) -> Path:
     return make_lab()
 
 
-@pytest.fixture
-def parity(tmp_path: Path) -> Path:
-    """A copy of the shipped lab, as git would check it out."""
-    source = SHIPPED_LABS / "parity"
+def shipped(name: str, folder: Path) -> Path:
+    """A copy of a shipped lab in that folder, as git would check it out."""
     left_by_runs = shutil.ignore_patterns(
         "results.jsonl*", "[0-9]*_*.py", ".leanlab", "*.md.part", "variants", "archive",
         "Director_Notes.md", "Critic_Feedback.md",
     )  # fmt: skip
-    return Path(shutil.copytree(source, tmp_path / "parity", ignore=left_by_runs))
+    return Path(shutil.copytree(SHIPPED_LABS / name, folder / name, ignore=left_by_runs))
+
+
+@pytest.fixture
+def parity(tmp_path: Path) -> Path:
+    return shipped("parity", tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-from .benchmarks import candidates, commands, trials
+from .benchmarks import candidates, commands, trials, turns
 from .benchmarks.figures import Figure, line, timed
+from .benchmarks.turns import children_cpu_seconds
 
 LONG, FULL = 20_000, 100_000
 Pairs = list[tuple[trials.Cost, trials.Cost]]
@@ -74,12 +74,16 @@ def test_help_imports_little_beyond_what_it_is_made_with() -> None:
     assert median(ratios) < 2.2
 
 
-def children_cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU time of what work starts and waits for: a wait for a free core is not in it."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    work()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def test_the_fence_costs_hardly_more_than_a_start_of_python(tmp_path: Path) -> None:
+    fence = min(turns.fence_cpu_seconds(tmp_path, runs=9))
+    bare = [sys.executable, "-I", "-S", "-c", "pass"]
+    python = min(children_cpu_seconds(lambda: subprocess.run(bare, check=True)) for _ in range(9))
+    assert fence < 1.7 * python, "something imports more than it must"
+
+
+def test_a_turn_takes_hardly_more_than_the_sdk(tmp_path: Path) -> None:
+    pairs = turns.cpu_seconds_in_pairs(tmp_path, pairs=5)
+    assert min(ours for _, ours in pairs) - min(plain for plain, _ in pairs) <= 0.005
 
 
 def test_the_demo_is_soon_over(tmp_path: Path) -> None:
@@ -105,6 +109,7 @@ def test_the_document_has_every_figure_and_its_target(runs: Pairs, tmp_path: Pat
     measured = [
         *trials.figures(runs, long=LONG),
         *candidates.figures(pairs=1, streams=1, each=1),
+        *turns.figures(tmp_path, pairs=1),
         *commands.figures(tmp_path, helps=1, demos=1),
     ]
     rows = [cells(row) for row in DOCS.read_text().splitlines() if row.startswith("| ")]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +123,10 @@ class Hands(Parity):
         self.turn()
         return fake.asked[-1].tool_answers
 
-    def turn(self) -> Result:
+    def turn(self, **how: Any) -> Result:
         cwd = self.request("worker").cwd
         tools = (read_tool(cwd), search_tool(cwd), write_tool(cwd), edit_tool(cwd))
-        return self.ask("worker", tools=tools)
+        return self.ask("worker", tools=tools, **how)
 
 
 def test_a_hook_that_fails_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,21 +217,6 @@ def test_without_a_fence_the_run_is_refused_or_says_so(
     assert (trial.status, trial.unfenced) == ("scored", True)
 
 
-@pytest.mark.skipif(bool(shutil.which("socat")), reason="Claude's sandbox can be put up here")
-def test_claudes_own_sandbox_fails_rather_than_go_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fence, "missing", lambda: "no Landlock")
-    with FakeAnthropic(DONE) as fake:
-        parity = Parity(tmp_path, fake)
-        assert parity.ask(allow_unfenced=True).error is None, "there is no shell to be confined"
-        monkeypatch.setattr("leanlab.backends.claude.options.found", lambda _name: True)
-        error = parity.ask(allow_unfenced=True).error
-    assert error is not None
-    assert error.kind == "config"
-    assert "socat not installed" in error.message
-
-
 def test_no_other_settings_of_the_user_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,29 +279,37 @@ print(hands.turn())
 """
 
 
-def test_an_ordinary_user_is_fenced_alike(tmp_path: Path) -> None:
+def as_an_ordinary_user(script: str, folder: Path, url: str) -> str:
+    """Run a script with folder and url as its arguments; return what it prints."""
     if os.getuid() != 0:
         pytest.skip("the other tests ran as an ordinary user")
     python = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
     packages = next(path for path in sys.path if path.endswith("site-packages"))
-    for path in [tmp_path, *tmp_path.parents[:2]]:
-        path.chmod(path.stat().st_mode | 0o055)
-    os.chown(tmp_path, 65534, 65534)
+    temporary = Path(tempfile.gettempdir())
+    for path in [folder, *folder.parents]:
+        if temporary in path.parents:
+            path.chmod(path.stat().st_mode | 0o055)
+    os.chown(folder, 65534, 65534)
     environment = {"PYTHONPATH": f"{ROOT}:{packages}", "HOME": "/nonexistent", KEY: "sk-secret"}
-    hunting = hunts(SHIPPED_LABS / "parity")[:4]
-    write = ("Write", {"file_path": "experiments/a.py", "content": RIGHT})
-    with FakeAnthropic(Says(calls=(*hunting, write)), DONE) as fake:
-        try:
-            done = subprocess.run(
-                [python, "-c", AS_A_USER, str(tmp_path), fake.url],
-                env=environment | {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
-                user=65534, group=65534, extra_groups=[], cwd="/", capture_output=True, text=True,
-            )  # fmt: skip
-        except (FileNotFoundError, PermissionError):
-            pytest.skip(f"an ordinary user cannot run {python}")
+    try:
+        done = subprocess.run(
+            [python, "-c", script, str(folder), url],
+            env=environment | {"TMPDIR": str(folder), "PATH": "/usr/bin:/bin"},
+            user=65534, group=65534, extra_groups=[], cwd="/", capture_output=True, text=True,
+        )  # fmt: skip
+    except (FileNotFoundError, PermissionError):
+        pytest.skip(f"an ordinary user cannot run {python}")
     if "No module named" in done.stderr:
         pytest.skip("an ordinary user cannot read leanlab here")
     assert "error=None" in done.stdout, done.stderr
+    return done.stdout
+
+
+def test_an_ordinary_user_is_fenced_alike(tmp_path: Path) -> None:
+    hunting = hunts(SHIPPED_LABS / "parity")[:4]
+    write = ("Write", {"file_path": "experiments/a.py", "content": RIGHT})
+    with FakeAnthropic(Says(calls=(*hunting, write)), DONE) as fake:
+        as_an_ordinary_user(AS_A_USER, tmp_path, fake.url)
     assert (tmp_path / "workspace" / "experiments" / "a.py").read_text() == RIGHT
     assert len(fake.asked[1].tool_answers) == 5
     val = (SHIPPED_LABS / "parity" / VAL).read_text().splitlines()[0]

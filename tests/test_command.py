@@ -8,13 +8,13 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from leanlab import events, run
-from leanlab.backends import Result
+from leanlab.backends import FailureKind, Result
 from leanlab.backends.command import CommandBackend
 from leanlab.config import RoleChoice
 from leanlab.errors import BackendUnavailable, ConfigError
@@ -226,6 +226,24 @@ def test_its_faults_are_values(lab: Path, tmp_path: Path, body: str, kind: str, 
     assert says in error.message
     assert error.retryable == (kind in ("rate_limit", "timeout"))
     assert error.retry_after == (3 if kind == "rate_limit" else None)
+
+
+def test_a_fault_of_any_kind_is_passed_on(lab: Path, tmp_path: Path) -> None:
+    waits = {"rate_limit", "overloaded", "server", "network", "timeout"}
+    for kind in sorted(set(get_args(FailureKind)) - {"abstained"}):
+        agent = Agent(tmp_path / "agent", f"say('failure', kind={kind!r}, message='so it is')")
+        error = agent.ask(lab, tmp_path, "critic").error
+        assert error is not None
+        assert (error.kind, error.message, error.retryable) == (kind, "so it is", kind in waits)
+
+
+def test_the_tokens_that_are_left_end_it(lab: Path, tmp_path: Path) -> None:
+    agent = Agent(tmp_path / "agent", "say('used', tokens=10)\ntime.sleep(60)")
+    start = time.monotonic()
+    result = agent.ask(lab, tmp_path, "critic", allowance=Allowance(tokens=10))
+    assert time.monotonic() - start < 30
+    assert result.error is not None
+    assert (result.error.kind, result.tokens) == ("budget", 10)
 
 
 def test_the_time_of_the_run_ends_it(lab: Path, tmp_path: Path) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from leanlab.backends.choosing import BACKENDS
 from leanlab.backends.offline import OfflineBackend
 from leanlab.backends.scripted import ScriptedBackend
 from leanlab.lab import Lab, open_lab
 from leanlab.resources import SHIPPED_LABS
 from leanlab.synthesis.researcher import SynthesisResearcher
-from leanlab.testing import BackendContract, LabContract, ResearcherContract
+from leanlab.testing import BackendContract, LabContract, ModelContract, ResearcherContract
 from leanlab.trajectory.researcher import TrajectoryResearcher
 from leanlab.tuning import LiteralTuner
 
+from . import test_claude_turns, test_command, test_openai_faults
 from .conftest import GOOD
 
 
@@ -75,3 +77,16 @@ class TestLiteralTuner(ResearcherContract):
 
     def fill(self, workspace: Path) -> None:
         (workspace / "sample.py").write_text("RATE = 0.5\nDEPTH = 3\n")
+
+
+def test_every_backend_is_held_to_the_contract() -> None:
+    held: dict[str, type[BackendContract]] = {
+        "offline": TestOffline,
+        "scripted": TestScripted,
+        "command": test_command.TestCommand,
+        "openai": test_openai_faults.OpenAIContract,
+        "claude": test_claude_turns.TestClaude,
+    }
+    assert {"auto", *held} == set(BACKENDS)
+    for name in ("openai", "claude"):
+        assert issubclass(held[name], ModelContract)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from leanlab.lab import Lab, open_lab
 from leanlab.ledger import Ledger
 from leanlab.records import RoleTurn, Trial
 from leanlab.resources import SHIPPED_LABS
+from leanlab.synthesis.targets import TARGETS
 
 from .fake_openai import FakeOpenAI, Says
 from .test_openai import RIGHT, WRONG, configure, submits, writes
@@ -47,12 +49,33 @@ class Onlooker(ScriptedBackend):
 
 
 def hidden_words(lab: Lab, metrics: dict[str, float]) -> set[str]:
-    """Names that no role may read: of the lab, its places, hidden params and hidden metrics."""
+    """What no role may read: the lab's name and places, hidden params, metrics, files, examples."""
     params = lab.config.params
     hidden = {str(params[key]) for key in set(params) - set(lab.config.public_params)}
     words = {word for word in hidden if len(word) > 3 and not word.replace(".", "").isdigit()}
     words |= set(metrics) - set(lab.config.revealed)
-    return words | {str(lab.folder), str(lab.folder.parent), lab.config.results_file, "lab.lock"}
+    words |= {str(lab.folder), str(lab.folder.parent), str(lab.home), str(SHIPPED_LABS)}
+    for path in unseen(lab):
+        words |= {path.name} | (examples(path) if path.is_relative_to(lab.data) else set())
+    return words
+
+
+def unseen(lab: Lab) -> list[Path]:
+    """The files of a lab that are not public, or must not be."""
+    public = {lab.file(entry) for entry in lab.public} | {lab.experiments, lab.folder / "task.md"}
+    files = [path for path in lab.folder.rglob("*") if path.is_file()]
+    scored_on = ("val", "test")
+    return [p for p in files if p.stem in scored_on or not public & {p, *p.parents}]
+
+
+def examples(path: Path) -> set[str]:
+    """Every hidden example, as it stands and without its label."""
+    if path.suffix == ".jsonl":
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        found = {str(value) for row in rows for value in row.values()}
+    else:
+        found = {line.partition(" -> ")[0] for line in path.read_text().splitlines()}
+    return {value for value in found if len(value) >= 40}
 
 
 @pytest.mark.parametrize("name", LABS)
@@ -71,9 +94,15 @@ def test_no_role_reads_what_is_hidden(name: str, tmp_path: Path) -> None:
     assert {request.role for request in onlooker.requests} == {"worker", "critic", "director"}
     everything = "\n".join(onlooker.read)
     assert lab.config.objective.metric in everything
-    told = [word for word in hidden_words(lab, trials[0].metrics) if word in everything]
-    assert told == []
+    hidden = hidden_words(lab, trials[0].metrics)
+    if "target" in lab.config.params:
+        hidden |= {target.name for target in TARGETS}
+    assert len([word for word in hidden if len(word) >= 40]) > 50, (
+        "the hidden examples are looked for"
+    )
+    assert [word for word in hidden if word in everything] == []
     assert "secretly_named" not in everything
+    assert not re.search(rf"\b{lab.config.name}\b", everything)
 
 
 INJECTION = '''def f(x: str) -> int:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from leanlab import run
 from leanlab.backends import Failure
-from leanlab.backends.openai import KEY
 from leanlab.backends.recording import load
 from leanlab.backends.scripted import ScriptedBackend, Step
 from leanlab.errors import BackendUnavailable, ConfigError
 from leanlab.ledger import Ledger
 from leanlab.records import RoleTurn, Trial
 
+from . import test_claude, test_openai
 from .conftest import CRASHES, GOOD, WEAK, MakeLab
+from .fake_anthropic import FakeAnthropic
 from .fake_openai import FakeOpenAI, Says
-from .test_openai import RIGHT, WRONG, configure, submits, writes
+from .test_openai import RIGHT, WRONG
 
 
 def story(lab: Path) -> list[object]:
@@ -56,22 +58,26 @@ def test_a_run_is_replayed_bit_for_bit(make_lab: MakeLab, tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("its", [test_openai, test_claude], ids=["openai", "claude"])
 def test_a_models_run_is_replayed_without_key_or_server(
-    parity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, its: Any
 ) -> None:
-    monkeypatch.setenv(KEY, "sk-secret")
-    note = Says(text='{"text": "Count."}')
-    steps = (writes(WRONG), submits("one"), writes(WRONG), submits("two"), note, note)
-    with FakeOpenAI(*steps, writes(RIGHT), submits("parity")) as fake:
-        lab = configure(parity, fake)
+    monkeypatch.setenv(its.KEY, "sk-secret")
+    server, note = {
+        test_openai: (FakeOpenAI, Says(text='{"text": "Count."}')),
+        test_claude: (FakeAnthropic, test_claude.answers(text="Count.")),
+    }[its]
+    steps = (its.writes(WRONG), its.submits("one"), its.writes(WRONG), its.submits("two"))
+    with server(*steps, note, note, its.writes(RIGHT), its.submits("parity")) as fake:
+        lab = its.configure(parity, fake)
         copy = Path(shutil.copytree(lab, tmp_path / "copy"))
         run(lab, trials=5, record=tmp_path / "takes")
-    monkeypatch.delenv(KEY)
+    monkeypatch.delenv(its.KEY)
     summary = run(copy, trials=5, replay=tmp_path / "takes")
     assert summary.end.kind == "target"
     assert story(copy) == story(lab)
     (first, *_) = (r for r in Ledger(copy / "results.jsonl").read() if isinstance(r, Trial))
-    assert (first.backend, first.model) == ("openai", "gpt-5-mini")
+    assert (first.backend, first.model) == (its.__name__.rpartition("_")[2], its.MODEL)
     assert first.cost_usd is not None
     assert any(isinstance(r, RoleTurn) for r in Ledger(copy / "results.jsonl").read())
     assert b"sk-secret" not in (tmp_path / "takes").read_bytes()

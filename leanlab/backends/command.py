@@ -232,6 +232,8 @@ class _Turn:
                 self._usd = (self._usd or 0.0) + line.cost_usd
             used = events.Used(role=role, trial=trial, tokens=line.tokens, cost_usd=line.cost_usd)
             emit(used)
+            if over := self._request.allowance.exceeded(self._usd, self._tokens):
+                self._end = Line(event="failure", kind="budget", message=f"{over}.")
         else:
             self._words.append(line.text or text)
             emit(events.Said(role=role, trial=trial, text=line.text or text))

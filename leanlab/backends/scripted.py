@@ -31,6 +31,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cost_usd: float | None = 0.0
     tokens: int | None = 0
     failure: Failure | None = None
+    """In place of the answer, once the code is written."""
 
 
 class ScriptedBackend:
@@ -66,14 +67,13 @@ class ScriptedBackend:
     async def ask(self, request: Request) -> Result:
         self.requests.append(request)
         step = self._next(request.role)
-        if step.failure is not None:
-            return Result(error=step.failure)
-        session = request.session or f"scripted-{len(self.requests)}"
+        answer = _answer(step, request)
         return Result(
-            data=_answer(step, request),
-            session=session,
+            data=answer if step.failure is None else None,
+            session=request.session or f"scripted-{len(self.requests)}",
             cost_usd=step.cost_usd,
             tokens=step.tokens,
+            error=step.failure,
         )
 
     def _next(self, role: str) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -58,6 +59,22 @@ def look(named: str | None, workspace: Path) -> tuple[Path, bytes]:
     if "\0" in source:
         raise Rejected(f"{path.name} holds a NUL character. Write plain Python source.")
     return path, content
+
+
+def unnamed(workspace: Path, earlier: Taken | None) -> tuple[str, bytes] | None:
+    """The experiment of a Worker that was cut off before it could name one.
+
+    None where it left none, or several: nobody knows which it meant. earlier is not looked at
+    again.
+    """
+    found: list[tuple[str, bytes]] = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir(workspace / "experiments"):  # noqa: PTH208 - names alone
+            with contextlib.suppress(Rejected):
+                content = look(f"experiments/{name}", workspace)[1]
+                if earlier is None or hashlib.sha256(content).hexdigest() != earlier.sha256:
+                    found.append((name, content))
+    return found[0] if len(found) == 1 else None
 
 
 def unrecorded(lab: Lab, last_number: int) -> list[Path]:

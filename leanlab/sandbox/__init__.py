@@ -12,10 +12,11 @@ has to start fast and without msgspec.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # what is started behind a fence comes by here, and typing takes long
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from leanlab.sandbox.channel import Usage
     from leanlab.sandbox.confinement import Confinement
     from leanlab.sandbox.process import Answers, Process
@@ -35,5 +36,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
+        from importlib import import_module
+
         return getattr(import_module(f"leanlab.sandbox.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'leanlab.sandbox' has no attribute {name!r}")

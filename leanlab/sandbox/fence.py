@@ -6,13 +6,12 @@ seen; what is in them cannot.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leanlab.sandbox import kernel, landlock
+from leanlab.sandbox import landlock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -37,10 +36,10 @@ _SETTINGS = (
 )  # fmt: skip
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
 _START = """
-import sys, types
-package = sys.modules["leanlab"] = types.ModuleType("leanlab")
+import sys
+package = sys.modules["leanlab"] = type(sys)("leanlab")
 package.__path__ = [sys.argv[1]]
-from leanlab.sandbox.fence import main
+from leanlab.sandbox.fencing import main
 main()
 """
 
@@ -76,15 +75,10 @@ def fenced(
     for path in dict.fromkeys(os.path.realpath(path) for path in wanted):
         _carve(Path(path), secrets, shown, listed)
     devices = [f"/dev/{name}" for name in _DEVICES]
-    plan = {
-        "command": list(command),
-        "parent": os.getpid(),
-        "readable": shown,
-        "listable": listed,
-        "writable": [path for path in [*map(str, writable), *devices] if os.path.exists(path)],  # noqa: PTH110
-    }
+    written = [path for path in [*map(str, writable), *devices] if os.path.exists(path)]  # noqa: PTH110
+    plan = [str(os.getpid()), *shown, "", *listed, "", *written, ""]
     root = str(Path(__file__).resolve().parents[1])
-    return [sys.executable, "-P", "-s", "-S", "-c", _START, root, json.dumps(plan)]
+    return [sys.executable, "-P", "-s", "-S", "-c", _START, root, *plan, *command]
 
 
 def _carve(path: Path, secrets: list[Path], shown: list[str], listed: list[str]) -> None:
@@ -99,24 +93,3 @@ def _carve(path: Path, secrets: list[Path], shown: list[str], listed: list[str])
     for entry in sorted(path.iterdir()):
         if not entry.is_symlink():
             _carve(entry, secrets, shown, listed)
-
-
-def main() -> None:
-    """Put up the fence around this process, and become the command."""
-    plan = json.loads(sys.argv[2])
-    try:
-        # Before all else root's: with its capabilities it would read the environment of others.
-        kernel.drop_bounding_set()
-        kernel.forbid_new_privileges()
-        kernel.drop_capabilities()
-        landlock.fence(plan["readable"], plan["listable"], plan["writable"])
-        kernel.die_with_parent()
-    except OSError as error:
-        sys.exit(f"the fence cannot be put up: {error}")
-    if os.getppid() != plan["parent"]:
-        sys.exit(1)
-    command = [*plan["command"], *sys.argv[3:]]
-    try:
-        os.execvp(command[0], command)  # noqa: S606
-    except OSError as error:
-        sys.exit(f"{command[0]} cannot be started behind the fence: {error.strerror}")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
-from typing import TYPE_CHECKING
+import sys
 
-from leanlab.sandbox import kernel
+from leanlab.sandbox.libc import syscall
+
+TYPE_CHECKING = False  # typing takes longer to import than all of this
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +30,7 @@ _TO_FILES = 1 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
 
 def version() -> int:
     """Return the kernel's Landlock version; OSError where there is none."""
-    return kernel.syscall("landlock", _CREATE, None, 0, _ASK_VERSION)
+    return syscall("landlock", _CREATE, None, 0, _ASK_VERSION)
 
 
 def restrict(readable: Iterable[str], listable: Iterable[str]) -> None:
@@ -41,15 +42,15 @@ def restrict(readable: Iterable[str], listable: Iterable[str]) -> None:
     have = version()
     # Versions 1, 2, 3 and 5 know 13, 14, 15 and 16 rights on files; 4 adds TCP, 6 adds scopes.
     rights = (1 << (13 + (have >= 2) + (have >= 3) + (have >= 5))) - 1
-    attributes = struct.pack("QQQ", rights, _TCP, _SCOPES)
+    attributes = _words(rights, _TCP, _SCOPES)
     size = 24 if have >= 6 else 16 if have >= 4 else 8
-    rules = kernel.syscall("landlock rules", _CREATE, attributes[:size], size, 0)
+    rules = syscall("landlock rules", _CREATE, attributes[:size], size, 0)
     try:
         for path in readable:
             _allow(rules, path, _READ_FILE | _READ_DIR)
         for path in listable:
             _allow(rules, path, _READ_DIR)
-        kernel.syscall("landlock", _RESTRICT_SELF, rules, 0)
+        syscall("landlock", _RESTRICT_SELF, rules, 0)
     finally:
         os.close(rules)
 
@@ -63,14 +64,14 @@ def restrict_writing(writable: Iterable[str]) -> None:
     if have < _CAN_RENAME:
         raise OSError(f"Landlock {have} cannot rename between folders")
     rights = (1 << (14 + (have >= 3) + (have >= 5))) - 1
-    attributes = struct.pack("QQQ", rights, _TCP, _SCOPES)
+    attributes = _words(rights, _TCP, _SCOPES)
     size = 24 if have >= 6 else 16 if have >= 4 else 8
-    rules = kernel.syscall("landlock rules", _CREATE, attributes[:size], size, 0)
+    rules = syscall("landlock rules", _CREATE, attributes[:size], size, 0)
     try:
         _allow(rules, "/", _EXECUTE | _READ_FILE | _READ_DIR)
         for path in writable:
             _allow(rules, path, rights & ~_MAKE_DEVICES)
-        kernel.syscall("landlock", _RESTRICT_SELF, rules, 0)
+        syscall("landlock", _RESTRICT_SELF, rules, 0)
     finally:
         os.close(rules)
 
@@ -83,9 +84,9 @@ def fence(readable: Iterable[str], listable: Iterable[str], writable: Iterable[s
     """
     have = version()
     rights = (1 << (13 + (have >= 2) + (have >= 3) + (have >= 5))) - 1
-    attributes = struct.pack("QQQ", rights, 0, _SIGNALS)
+    attributes = _words(rights, 0, _SIGNALS)
     size = 24 if have >= 6 else 8
-    rules = kernel.syscall("landlock rules", _CREATE, attributes[:size], size, 0)
+    rules = syscall("landlock rules", _CREATE, attributes[:size], size, 0)
     try:
         for path in readable:
             _allow(rules, path, _EXECUTE | _READ_FILE | _READ_DIR)
@@ -93,7 +94,7 @@ def fence(readable: Iterable[str], listable: Iterable[str], writable: Iterable[s
             _allow(rules, path, _READ_DIR)
         for path in writable:
             _allow(rules, path, rights & ~_MAKE_DEVICES)
-        kernel.syscall("landlock", _RESTRICT_SELF, rules, 0)
+        syscall("landlock", _RESTRICT_SELF, rules, 0)
     finally:
         os.close(rules)
 
@@ -107,12 +108,17 @@ def verify() -> None:
     raise OSError("landlock is there, and does not deny")
 
 
+def _words(*values: int) -> bytes:
+    """Numbers as the kernel reads them, 64 bits each."""
+    return b"".join(value.to_bytes(8, sys.byteorder) for value in values)
+
+
 def _allow(rules: int, path: str, rights: int) -> None:
     handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         if not stat.S_ISDIR(os.fstat(handle).st_mode):
             rights &= _TO_FILES
-        rule = struct.pack("=Qi", rights, handle)
-        kernel.syscall(f"landlock rule for {path}", _ADD_RULE, rules, _PATH_BENEATH, rule, 0)
+        rule = _words(rights) + handle.to_bytes(4, sys.byteorder)
+        syscall(f"landlock rule for {path}", _ADD_RULE, rules, _PATH_BENEATH, rule, 0)
     finally:
         os.close(handle)

@@ -132,7 +132,8 @@ class _Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ModelContract(BackendContract):
     """For a backend that asks a model. Define play too: have the model act so, one act an answer.
 
-    The last act is repeated for ever. faults names the kinds that its provider can be made to show.
+    A Worker has the tools read and write, or what its backend has in their place. The last act
+    is repeated for ever. faults names the kinds that its provider can be made to show.
     """
 
     faults: tuple[FailureKind, ...] = ()
@@ -200,6 +201,33 @@ class ModelContract(BackendContract):
         assert heard == []
         refused = [event for event in seen if isinstance(event, events.ToolAnswered)]
         assert [event.refused for event in refused][:2] == [True, True]
+
+    def test_no_path_leads_out_of_the_workspace(self, tmp_path: Path) -> None:
+        outside = tmp_path / "outside.txt"
+        outside.write_text("the labels")
+        acts = [
+            Act(tool=tool, arguments={"file": path} | more)
+            for path in ("../outside.txt", str(outside))
+            for tool, more in (("read", {}), ("write", {"content": "mine"}))
+        ]
+        self.play(*acts, Act(answer={"experiment_file": None}))
+        seen: list[events.AnyEvent] = []
+        lab = self.lab(tmp_path)
+        request = msgspec.structs.replace(self.request(lab, tmp_path), emit=seen.append)
+
+        async def work() -> Result:
+            backend = self.make(lab)
+            try:
+                return await backend.ask(request)
+            finally:
+                await backend.close()
+
+        assert asyncio.run(work()).error is None
+        told = [event for event in seen if isinstance(event, events.ToolAnswered)]
+        # Where the answer is a tool's too, it comes last.
+        assert [event.refused for event in told[: len(acts)]] == [True] * len(acts)
+        assert "the labels" not in " ".join(event.text for event in told)
+        assert outside.read_text() == "the labels"
 
     def test_an_answer_of_the_wrong_form_can_be_mended(self, tmp_path: Path) -> None:
         result, _, _ = self.turn(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from leanlab.evaluator import Evaluator
     from leanlab.lab import Lab
+    from leanlab.records import Verdict
 
 
 class _Validate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,14 +28,7 @@ def validate_tool(workspace: Path, lab: Lab, evaluator: Evaluator) -> Tool:
             path, content = look(asked.file, workspace)
         except Rejected as reason:
             raise ToolRefused(str(reason)) from reason
-        # A copy: what the evaluator reads cannot change under it, nor lead elsewhere.
-        copy = lab.state / "validating" / path.name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(content)
-        try:
-            verdict = await evaluator.validate(copy)
-        finally:
-            copy.unlink(missing_ok=True)
+        verdict = await check(path.name, content, lab, evaluator)
         if verdict is None:
             return "VALID"
         return f"INVALID: {verdict.error.text if verdict.error else verdict.status}"
@@ -45,3 +39,15 @@ def validate_tool(workspace: Path, lab: Lab, evaluator: Evaluator) -> Tool:
         arguments=_Validate,
         run=run,
     )
+
+
+async def check(name: str, content: bytes, lab: Lab, evaluator: Evaluator) -> Verdict | None:
+    """Return why an experiment that is not the lab's yet breaks the contract, or None."""
+    # A copy: what the evaluator reads cannot change under it, nor lead elsewhere.
+    copy = lab.state / "validating" / name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(content)
+    try:
+        return await evaluator.validate(copy)
+    finally:
+        copy.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from leanlab.sandbox import probe
 
-from . import candidates, commands, trials
+from . import candidates, commands, trials, turns
 from .figures import Figure, header, line
 
 LONG = 100_000
@@ -26,6 +26,7 @@ def measure(folder: Path) -> Iterator[Figure]:
     """Yield each figure as it is known; about a minute in all."""
     yield from trials.figures(trials.compare(folder, long=LONG, rounds=5, trials=41), long=LONG)
     yield from candidates.figures(pairs=100, streams=10, each=25)
+    yield from turns.figures(folder, pairs=20)
     yield from commands.figures(folder, helps=30, demos=5)
 
 

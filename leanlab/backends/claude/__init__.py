@@ -52,7 +52,7 @@ class ClaudeBackend:
         """Make it; a fault says what is missing, and the remedy."""
         if not login.is_installed():
             raise ConfigError(
-                "backend claude needs the package claude-agent-sdk: pip install 'leanlab[claude]'"
+                "backend claude needs the package claude-agent-sdk: pip install claude-agent-sdk"
             )
         found = login.find(settings)
         if found is None and (settings.key or sys.platform == "linux"):
@@ -112,18 +112,19 @@ class ClaudeBackend:
             )
         private = self._folder / "tmp"
         private.mkdir(parents=True, exist_ok=True, mode=0o700)
-        hidden = [self._lab.folder, self._lab.home, *PRIVATE]
+        hidden = [self._lab.folder, self._lab.home]
         hidden += [self._login.folder] if self._login.folder else []
         options = build(
             request,
             self._settings,
             model=self.model,
             web=self._lab.config.web,
-            hidden=hidden,
+            hidden=[*hidden, *PRIVATE],
             fault=turn.break_off,
         )
         launcher.write(self._command(claude, request))
-        options.sandbox = sandbox() if self.unfenced else None
+        if self.unfenced:
+            options.sandbox = sandbox(request.cwd, hidden, writing=_writes(request))
         options.cli_path = launcher.path
         folder = login.own_folder() if self._login.folder else login.isolated(self._folder)
         own = {"TMPDIR": str(private), "CLAUDE_CODE_TMPDIR": str(private)}
@@ -134,7 +135,7 @@ class ClaudeBackend:
 
     def _command(self, claude: Path, request: Request) -> list[str]:
         """What starts Claude for a role: with the fence, which is the same in every turn."""
-        writing = any(tool.name == "write" for tool in request.tools)
+        writing = _writes(request)
         if self.unfenced:
             return [str(claude)]
         if writing not in self._commands:
@@ -159,3 +160,7 @@ class ClaudeBackend:
 
     async def close(self) -> None:
         """Every process has ended by now."""
+
+
+def _writes(request: Request) -> bool:
+    return any(tool.name == "write" for tool in request.tools)

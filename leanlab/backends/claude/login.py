@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 KEY = "ANTHROPIC_API_KEY"
 URL = "ANTHROPIC_BASE_URL"
-_KEYS = (KEY, "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
+KEYS = (KEY, "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 _FOLDER = "CLAUDE_CONFIG_DIR"
 _CREDENTIALS = ".credentials.json"
 # Enough to start a program and to reach the provider through a proxy.
@@ -52,7 +52,7 @@ def find(settings: RoleChoice) -> Login | None:
     if settings.base_url:
         # Neither key nor login goes to a server that lab.json names alone.
         return Login(words=settings.base_url, environment={KEY: "none"} | where)
-    for name in _KEYS:
+    for name in KEYS:
         if key := os.environ.get(name):
             return Login(words=f"{name} is set", environment={name: key} | where)
     folder = Path(os.environ.get(_FOLDER) or Path.home() / ".claude")

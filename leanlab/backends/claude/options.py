@@ -13,6 +13,7 @@ import msgspec
 from leanlab import events
 from leanlab.backends.calling import call
 from leanlab.backends.claude.guard import PREFIX, SERVER, Guard
+from leanlab.backends.claude.login import KEYS
 from leanlab.labkit.tool import schema_of
 
 if TYPE_CHECKING:
@@ -88,19 +89,25 @@ def limits(request: Request, settings: RoleChoice) -> dict[str, str]:
     } | ({} if most is None else {"CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(max(1, most))})
 
 
-def sandbox() -> Any:
+def sandbox(workspace: Path, hidden: Sequence[Path], *, writing: bool) -> Any:
     """Claude's own sandbox for commands, or None where what it needs is missing.
 
     There is no shell; it is there in case some version of Claude brings one back. It fails
-    rather than go without, and hides the key.
+    rather than go without, has no network, and hides the key.
     """
     if not (found("bwrap") and found("socat")):
         return None
+    # Unasked it lets a command write anywhere in the workspace; permission rules do not bind it.
+    kept = [path for path in workspace.iterdir() if not (writing and path.name == "experiments")]
     return {
         "enabled": True,
         "failIfUnavailable": True,
         "allowUnsandboxedCommands": False,
-        "credentials": {"envVars": [{"name": "ANTHROPIC_API_KEY", "mode": "deny"}]},
+        "filesystem": {
+            "denyRead": [str(path.resolve()) for path in hidden],
+            "denyWrite": [str(path.resolve()) for path in kept],
+        },
+        "credentials": {"envVars": [{"name": name, "mode": "deny"} for name in KEYS]},
     }
 
 

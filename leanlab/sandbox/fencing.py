@@ -1,0 +1,34 @@
+"""What runs in the process that is to be fenced: it puts up the fence, and becomes the program.
+
+It is started once a turn, so it imports next to nothing: libc.py says why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from leanlab.sandbox import landlock, libc
+
+
+def main() -> None:
+    """Read the plan that fence.fenced wrote: parent, three lists that "" ends, the command."""
+    words = iter(sys.argv[2:])
+    parent = int(next(words))
+    readable, listable, writable = ([*iter(words.__next__, "")] for _ in range(3))
+    command = [*words]
+    try:
+        # Before all else root's: with its capabilities it would read the environment of others.
+        libc.drop_bounding_set()
+        libc.forbid_new_privileges()
+        libc.drop_capabilities()
+        landlock.fence(readable, listable, writable)
+        libc.die_with_parent()
+    except OSError as error:
+        sys.exit(f"the fence cannot be put up: {error}")
+    if os.getppid() != parent:
+        sys.exit(1)
+    try:
+        os.execvp(command[0], command)  # noqa: S606
+    except OSError as error:
+        sys.exit(f"{command[0]} cannot be started behind the fence: {error.strerror}")
