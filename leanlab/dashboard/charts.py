@@ -138,9 +138,9 @@ def reduced(points: Sequence[Point], buckets: int = MOST) -> list[int]:
         bucket = math.floor((points[start][0] - low) / width)
         edge = low + (bucket + 1) * width
         end = max(start + 1, bisect.bisect_left(points, (edge, -math.inf), start))
-        among = range(start, end)
+        among = heights[start:end]
         kept |= {start, end - 1}
-        kept |= {min(among, key=heights.__getitem__), max(among, key=heights.__getitem__)}
+        kept |= {start + among.index(min(among)), start + among.index(max(among))}
         start = end
     return sorted(kept)
 
@@ -164,12 +164,12 @@ def _thousandths(percent: float) -> str:
     return f"{percent * 10:g}"
 
 
-def best_so_far(points: Iterable[Point], direction: str) -> list[int]:
-    """Places of the points that beat every earlier one; the earliest on a tie."""
+def best_so_far(values: Iterable[float], direction: str) -> list[int]:
+    """Places of the values that beat every earlier one; the earliest on a tie."""
     sign = 1.0 if direction == "maximize" else -1.0
     best = -math.inf
     kept: list[int] = []
-    for place, (_, value) in enumerate(points):
+    for place, value in enumerate(values):
         if sign * value > best:
             best = sign * value
             kept.append(place)

@@ -55,8 +55,7 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
 def lineage(index: Index) -> Lineage:
     """The newest trials and all that the best one came from."""
     rows = [row for row in range(len(index)) if index.counts[row]]
-    best = index.history.best
-    descent = ancestors(index, best.trial) if best else []
+    descent = [] if index.best is None else ancestors(index, index.best)
     onward = set(descent)
     kept = {*rows[-MOST:], *(row for trial in descent if (row := index.row(trial)) is not None)}
     x = charts.across(
@@ -89,13 +88,14 @@ def lineage(index: Index) -> Lineage:
 
 def ancestors(index: Index, trial: int) -> list[int]:
     """The trial's line of descent, the oldest first, itself last."""
-    line = [trial]
+    line = {trial: None}  # In order, and quick to ask.
     while True:
-        row = index.row(line[-1])
+        row = index.row(trial)
         parents = index.parents.get(row, ()) if row is not None else ()
         if not parents or parents[0] in line:
-            return line[::-1]
-        line.append(parents[0])
+            return [*line][::-1]
+        trial = parents[0]
+        line[trial] = None
 
 
 def children(index: Index, trial: int) -> list[int]:

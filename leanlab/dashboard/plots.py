@@ -15,7 +15,6 @@ from leanlab.dashboard.index import STATUSES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from leanlab.config import Objective
     from leanlab.dashboard.charts import Point, Scale
     from leanlab.dashboard.index import Index
 
@@ -50,24 +49,20 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """False when marks stand for their neighbours too."""
 
 
-def progress(
-    index: Index, objective: Objective, metric: str, shown: Callable[[int], bool]
-) -> Progress:
-    """The chart of one metric. shown tells whether a trial's value may be seen."""
-    rows = [row for row in index.scored(metric) if shown(index.trials[row])]
+def progress(index: Index, metric: str, rows: Sequence[int]) -> Progress:
+    """The chart of one metric, from the rows whose value may be seen."""
     trials, values = index.trials, index.values(metric)
-    points = sorted((float(trials[row]), values[row]) for row in rows)
-    decides = metric == objective.metric
-    rises = charts.best_so_far(points, objective.direction) if decides else []
-    best = [points[place] for place in rises]
-    target = objective.target if decides else None
-    x = charts.across(1, max(index.trials, default=1))
+    points = sorted([(float(trials[row]), values[row]) for row in rows])
+    decides = metric == index.objective.metric
+    best = [(float(trials[row]), values[row]) for row in index.rises] if decides else []
+    target = index.objective.target if decides else None
+    x = charts.across(1, max(trials, default=1))
     y = charts.upright([value for _, value in points] + ([] if target is None else [target]))
-    kept = sorted({*charts.reduced(points), *rises[-charts.MOST :]})
+    kept = sorted({*(points[place] for place in charts.reduced(points)), *best[-charts.MOST :]})
     failed = _failures(index, x)
     return Progress(
         metric=metric,
-        marks=(*failed, *_marks([points[place] for place in kept], best, x, y, metric)),
+        marks=(*failed, *_marks(kept, best, x, y, metric)),
         line=charts.stairs(best, x, y, x.high),
         x=tuple(charts.ticks(x, 6, whole=True)),
         y=tuple(charts.ticks(y, 4)),

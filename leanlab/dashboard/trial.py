@@ -89,19 +89,18 @@ def trial_page(shelf: Shelf, number: int) -> TrialPage | None:
         return None
     record = next(index.records([row]))
     evaluations = index.evaluations_of(number)
-    now = next((each for each in reversed(evaluations) if index.history.counts(each)), record)
+    now = next((each for each in reversed(evaluations) if index.is_present(each.evaluator)), record)
     shown = shown_in(lab, index)
     metrics = tuple(_metric(now, name, shown, lab) for name in columns_of(lab, index)
                     if name in now.metrics)  # fmt: skip
     unseen = tuple(metric.name for metric in metrics if metric.value is None)
     source, missing = source_of(lab, record)
-    best = index.history.best
     return TrialPage(
         shelf=shelf,
         record=record,
         status=now.status,
         counts=bool(index.counts[row]),
-        is_best=best is not None and best.trial == number,
+        is_best=index.best == number,
         metrics=metrics,
         unseen=unseen,
         cases=None if unseen else now.cases,
@@ -146,10 +145,10 @@ def _differences(
     """From each parent, and from the best where that is another trial."""
     if source is None:
         return ()
-    best = index.history.best
+    best = index.best
     others = [(parent, f"From its parent, trial {parent}") for parent in record.parents]
-    if best is not None and best.trial not in (record.trial, *record.parents):
-        others.append((best.trial, f"From the best, trial {best.trial}"))
+    if best is not None and best not in (record.trial, *record.parents):
+        others.append((best, f"From the best, trial {best}"))
     return tuple(_difference(lab, index, trial, what, source) for trial, what in others)
 
 
