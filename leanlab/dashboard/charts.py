@@ -50,6 +50,15 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     label: str
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What the page's script tells of a trial on a chart: where it stands, and in words."""
+
+    x: float
+    y: float
+    trial: int
+    words: str
+
+
 def across(low: float, high: float) -> Scale:
     """A scale along x, with room for a mark at both ends."""
     if high <= low:
@@ -143,6 +152,19 @@ def reduced(points: Sequence[Point], buckets: int = MOST) -> list[int]:
         kept |= {start + among.index(min(among)), start + among.index(max(among))}
         start = end
     return sorted(kept)
+
+
+def dots(places: Iterable[Point]) -> str:
+    """A path of dots: lines without length, whose round ends a pen of any width makes visible.
+
+    One path for all of them is a fraction of the work that an element each would be to a browser.
+    """
+    return "".join([f"M{_thousandths(x)} {y:g}h0" for x, y in places])
+
+
+def dashes(places: Iterable[Point]) -> str:
+    """A path of short upright lines, centred on their places."""
+    return "".join([f"M{_thousandths(x)} {y - 4:g}v8" for x, y in places])
 
 
 def stairs(points: Sequence[Point], x: Scale, y: Scale, end: float) -> str:

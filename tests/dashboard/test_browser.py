@@ -254,12 +254,18 @@ def test_a_chart_tells_the_mark_under_the_pointer_and_opens_it(
 ) -> None:
     page = visit(serve(labs))
     page.goto(home(page) + "/lab/other")
-    mark = page.locator("#progress .mark.best circle").last
-    box = mark.bounding_box()
-    page.mouse.move(box["x"] + 3, box["y"] + 3)
-    assert "best so far" in page.locator(".tip:visible").inner_text()
-    page.mouse.click(box["x"] + 3, box["y"] + 3)
-    page.wait_for_url("**/lab/other/trial/*")
+    chart = page.locator("#progress [data-chart]")
+    marks = json.loads(chart.get_attribute("data-marks"))
+    x, y, trial, words = next(mark for mark in reversed(marks) if "best so far" in mark[3])
+    plot = chart.locator(".plot").first.bounding_box()
+    place = (plot["x"] + plot["width"] * x / 100, plot["y"] + y)
+    page.mouse.move(*place)
+    assert page.locator(".tip:visible").inner_text() == f"Trial {trial}: {words}"
+    with page.context.expect_page() as beside:
+        page.mouse.click(*place, button="middle")
+    beside.value.wait_for_url(f"**/lab/other/trial/{trial}")
+    page.mouse.click(*place)
+    page.wait_for_url(f"**/lab/other/trial/{trial}")
 
 
 def test_a_hidden_metric_is_shown_after_one_question(
@@ -306,7 +312,8 @@ def test_a_page_follows_a_run_without_a_jump_and_stops_it(
             page.locator("#table tbody tr:nth-child(6)").wait_for(timeout=60_000)
             assert "trial" in page.locator("#moments").inner_text()
             page.wait_for_function("() => document.querySelectorAll('#moments li').length >= 3")
-            assert page.locator("#progress .mark").count() >= 5
+            marks = page.locator("#progress [data-chart]").get_attribute("data-marks")
+            assert len(json.loads(marks)) >= 5
             assert page.evaluate("window.marker") == "same page", "it was never loaded anew"
             assert page.evaluate("window.shifts") == []
             shoot(page, f"live-{size}")
