@@ -98,6 +98,12 @@ def _recorded(event: Mapping[str, Any], revealed: Collection[str]) -> Moment:
     )
 
 
+def _spent(event: Mapping[str, Any]) -> str:
+    tokens, usd = event["tokens"], event["cost_usd"]
+    counted = "tokens not known" if tokens is None else f"{tokens:,} tokens"
+    return counted if usd is None else f"{counted}, ${usd:.4f}"
+
+
 _KNOWN: dict[str, Callable[[Mapping[str, Any], Collection[str]], Moment]] = {
     "run_started": lambda event, _: Moment(
         kind="run started",
@@ -111,6 +117,32 @@ _KNOWN: dict[str, Callable[[Mapping[str, Any], Collection[str]], Moment]] = {
     ),
     "turn_started": lambda event, _: Moment(
         kind="at work", who=event["role"], text="", tone="role", trial=event["trial"]
+    ),
+    "said": lambda event, _: Moment(
+        kind="says", who=event["role"], text=event["text"], tone="role", trial=event["trial"]
+    ),
+    "tool_called": lambda event, _: Moment(
+        kind=event["tool"], who=event["role"], text=event["arguments"], trial=event["trial"]
+    ),
+    "tool_answered": lambda event, _: Moment(
+        kind=f"{event['tool']} {'refused' if event.get('refused') else 'answered'}",
+        who=event["role"],
+        text=event["text"],
+        tone="bad" if event.get("refused") else "plain",
+        trial=event["trial"],
+    ),
+    "used": lambda event, _: Moment(
+        kind="used", who=event["role"], text=_spent(event), trial=event["trial"]
+    ),
+    "retrying": lambda event, _: Moment(
+        kind="asks again",
+        who=event["role"],
+        text=event["reason"],
+        tone="bad",
+        trial=event["trial"],
+    ),
+    "progressed": lambda event, _: Moment(
+        kind="evaluating", text=f"{event['fraction']:.0%} {event['text']}"
     ),
     "evaluating": lambda event, _: Moment(
         kind="evaluating", text=event["file"], trial=event["trial"]

@@ -287,3 +287,39 @@ def test_the_conversation_with_the_worker_is_shown_where_it_was_kept(
     assert '"content": "Find <the> rule."' in words(visit(lab.parent), "/lab/lengths/trial/1")
     kept.write_text('{"id":"ssss')
     assert '{"id":"ssss' in words(visit(lab.parent), "/lab/lengths/trial/1")
+
+
+def test_a_conversation_that_went_by_is_told_where_none_was_kept(lab: Path, visit: Visit) -> None:
+    fill(lab, 2)
+    said = [
+        {"event": "trial_started", "trial": 1, "left": 2},
+        {"event": "turn_started", "role": "worker", "trial": 1},
+        {"event": "said", "role": "worker", "trial": 1, "text": "I will count"},
+        {"event": "said", "role": "worker", "trial": 1, "text": " <each> letter."},
+        {"event": "tool_called", "role": "worker", "trial": 1, "tool": "validate",
+         "arguments": '{"file": "x.py"}'},
+        {"event": "tool_answered", "role": "worker", "trial": 1, "tool": "validate",
+         "text": "VALID", "refused": False},
+        {"event": "used", "role": "worker", "trial": 1, "tokens": 1200, "cost_usd": 0.5},
+        {"event": "sent_back", "trial": 1, "status": "crashed", "message": "It raised."},
+        {"event": "said", "role": "critic", "trial": 1, "text": "Not the Worker's."},
+        {"event": "trial_started", "trial": 2, "left": 1},
+        {"event": "said", "role": "worker", "trial": 2, "text": "Of another trial."},
+    ]  # fmt: skip
+    (lab / ".leanlab").mkdir()
+    lines = [json.dumps(each, separators=(",", ":")) + "\n" for each in said]
+    (lab / ".leanlab" / "events.jsonl").write_text("".join(lines))
+    text = words(visit(lab.parent), "/lab/lengths/trial/1")
+    told = text.partition("Transcript: worker, as it went by")[2].partition("Log")[0]
+    assert "I will count <each> letter. [validate]" in told
+    assert '[validate] {"file": "x.py"} [validate answered] VALID' in told
+    assert "[sent back, crashed] It raised." in told
+    assert "Not the Worker's." not in told
+    assert "Of another trial." not in told
+    assert "1,200 tokens, $0.5000" in text
+    kept = lab / ".leanlab" / "sessions" / "ssssssssssss.json"
+    kept.parent.mkdir()
+    kept.write_text('{"items":["the whole"]}')
+    text = words(visit(lab.parent), "/lab/lengths/trial/1")
+    assert "the whole" in text
+    assert "as it went by" not in text
