@@ -11,7 +11,7 @@ from leanlab.dashboard import artifacts
 from leanlab.dashboard.code import DiffLine, difference
 from leanlab.dashboard.inside import Gone, NotShown, read_inside
 from leanlab.dashboard.lineage import ancestors, children
-from leanlab.dashboard.moments import Moment, moment
+from leanlab.dashboard.moments import Moment, merged, moment
 from leanlab.dashboard.transcript import conversation
 from leanlab.dashboard.views import Shown, columns_of, shown_in
 from leanlab.memory import printable
@@ -235,7 +235,7 @@ def _told(lines: Sequence[bytes]) -> tuple[Paper, ...]:
 
 def _moments(lab: Lab, lines: Sequence[bytes]) -> tuple[Moment, ...]:
     found = (moment(line, lab.config.revealed) for line in lines[:_MOST_MOMENTS])
-    return tuple(each for each in found if each is not None)
+    return merged(each for each in found if each is not None)
 
 
 def _lines_of(path: Path, number: int) -> Sequence[bytes]:

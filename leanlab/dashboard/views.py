@@ -11,7 +11,7 @@ from leanlab.dashboard import controls, plots
 from leanlab.dashboard.comparison import spark
 from leanlab.dashboard.inside import Gone, NotShown, read_inside
 from leanlab.dashboard.lineage import Lineage, lineage
-from leanlab.dashboard.moments import Moment
+from leanlab.dashboard.moments import Moment, merged
 from leanlab.dashboard.stream import Place, latest
 from leanlab.dashboard.table import Query, Table, table
 from leanlab.memory import printable
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from leanlab.lab import Lab
 
 _NOTES = 20
+_TABS = 5
+_TABLE = 3
+"""Metrics in the table; with more of them what else it tells would be out of sight."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +117,8 @@ class LabPage(msgspec.Struct, frozen=True, kw_only=True):
     objective: Objective
     columns: tuple[str, ...]
     """Metrics: the objective's, other revealed ones, hidden ones."""
+    tabs: frozenset[str]
+    """Those that the chart offers at once, the present one among them."""
     hidden: frozenset[str]
     unseen: tuple[str, ...]
     """Metrics of the best trial that were not shown to anybody yet."""
@@ -148,6 +153,7 @@ def lab_page(shelf: Shelf, metric: str, query: Query) -> LabPage:
         index=index,
         objective=lab.config.objective,
         columns=columns,
+        tabs=frozenset((*columns[:_TABS], chosen)),
         hidden=hidden,
         unseen=unseen,
         seen=seen,
@@ -158,9 +164,9 @@ def lab_page(shelf: Shelf, metric: str, query: Query) -> LabPage:
         tokens=index.tokens_used,
         lineage=lineage(index),
         notes=_notes(lab, index),
-        moments=tuple(moments),
+        moments=merged(moments),
         place=place,
-        table=table(index, columns, query, shown),
+        table=table(index, columns[:_TABLE], query, shown),
         controls=tuple(controls.offered(shelf)),
     )
 

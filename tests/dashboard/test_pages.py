@@ -14,7 +14,8 @@ from leanlab.backends.scripted import ScriptedBackend
 from leanlab.lab import open_lab
 from leanlab.ledger import Ledger
 from leanlab.lock import RunLock
-from leanlab.records import Reveal
+from leanlab.overview import fingerprint_of
+from leanlab.records import Reveal, Trial
 from leanlab.running import Options, rescore, run, to_the_end
 from tests.conftest import CRASHES, GOOD, MakeLab
 from tests.dashboard.conftest import HOST, Visit
@@ -68,6 +69,35 @@ def test_a_lab_that_was_never_run_says_how_to_start(lab: Path, visit: Visit) -> 
     assert "leanlab run" in text
     assert "No trial has been recorded yet." in text
     assert "No trial builds on another yet." in text
+
+
+def test_a_line_of_nothing_but_the_best_is_a_lineage(lab: Path, visit: Visit) -> None:
+    ledger = Ledger(lab / "results.jsonl")
+    fingerprint = fingerprint_of(open_lab(lab))
+    for trial in (1, 2):
+        parents = tuple(range(1, trial))
+        ledger.append(
+            Trial(
+                run="r", trial=trial, status="scored", metrics={"accuracy": trial / 4},
+                parents=parents, evaluator=fingerprint, tier="A",
+            )
+        )  # fmt: skip
+    text = words(visit(lab.parent), "/lab/lengths")
+    assert "The best came by way of 1 → 2" in text
+    assert "No trial builds on another yet." not in text
+
+
+def test_a_lab_of_many_metrics_offers_a_few_at_once(lab: Path, visit: Visit) -> None:
+    metrics = {"accuracy": 0.5} | {f"secret_{n}": 0.5 for n in range(9)}
+    fingerprint = fingerprint_of(open_lab(lab))
+    one = Trial(run="r", trial=1, status="scored", metrics=metrics, evaluator=fingerprint, tier="A")
+    Ledger(lab / "results.jsonl").append(one)
+    client = visit(lab.parent)
+    text = words(client, "/lab/lengths")
+    assert "5 more" in text
+    assert "each trial's page has all of its metrics" in text
+    assert "4 more" in words(client, "/lab/lengths?metric=secret_8")
+    assert "secret_8" in words(client, "/lab/lengths/trial/1")
 
 
 def test_a_real_run_is_shown_whole(make_lab: MakeLab, visit: Visit) -> None:
@@ -317,6 +347,7 @@ def test_a_conversation_that_went_by_is_told_where_none_was_kept(lab: Path, visi
     assert "Not the Worker's." not in told
     assert "Of another trial." not in told
     assert "1,200 tokens, $0.5000" in text
+    assert "worker · says I will count <each> letter. worker · validate" in text
     kept = lab / ".leanlab" / "sessions" / "ssssssssssss.json"
     kept.parent.mkdir()
     kept.write_text('{"items":["the whole"]}')

@@ -117,7 +117,14 @@ function showMoments() {
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   if (moments[0].kind === "started") { list.replaceChildren(); }
   list.querySelector(".none")?.remove();
-  list.append(...moments.map(momentItem));
+  for (const moment of moments) {
+    const last = list.lastElementChild;
+    if (moment.kind === "says" && last?.dataset.says === moment.who) {
+      last.querySelector(".text").append(moment.text);
+    } else {
+      list.append(momentItem(moment));
+    }
+  }
   while (list.childElementCount > MOST_MOMENTS) { list.firstElementChild.remove(); }
   if (atEnd) { list.scrollTop = list.scrollHeight; }
 }
@@ -126,6 +133,7 @@ function momentItem(moment) {
   const kind = element("span", "kind", moment.who ? `${moment.who} · ${moment.kind}` : moment.kind);
   if (moment.kind === "started") { kind.append(element("span", "of", ` trial ${moment.trial}`)); }
   const item = element("li", moment.tone || "plain", "");
+  if (moment.kind === "says") { item.dataset.says = moment.who; }
   item.append(kind);
   if (moment.text) { item.append(element("span", "text", moment.text)); }
   return item;
