@@ -17,7 +17,7 @@ from leanlab.lock import RunLock
 from leanlab.overview import fingerprint_of
 from leanlab.records import Reveal, Trial
 from leanlab.running import Options, rescore, run, to_the_end
-from tests.conftest import CRASHES, GOOD, MakeLab
+from tests.conftest import CRASHES, EVALUATION, GOOD, MakeLab
 from tests.dashboard.conftest import HOST, Visit
 from tests.dashboard.filled import fill
 
@@ -354,3 +354,25 @@ def test_a_conversation_that_went_by_is_told_where_none_was_kept(lab: Path, visi
     text = words(visit(lab.parent), "/lab/lengths/trial/1")
     assert "the whole" in text
     assert "as it went by" not in text
+
+
+LEAVES = EVALUATION.replace(
+    'return {"accuracy": right / len(INPUTS), "secret": float(right)}',
+    """folder = lab.folder / "artifacts"
+    folder.mkdir(exist_ok=True)
+    (folder / "values.txt").write_text(f"values {values}")
+    return labkit.Verdict(
+        metrics={"accuracy": right / len(INPUTS)},
+        artifacts=(labkit.Artifact(name="What it said", path="artifacts/values.txt"),),
+    )""",
+)
+
+
+def test_what_an_evaluation_left_is_on_the_trials_page(make_lab: MakeLab, visit: Visit) -> None:
+    lab = make_lab(evaluation=LEAVES)
+    run(lab, backend=ScriptedBackend([GOOD]), trials=1)
+    client = visit(lab.parent)
+    text = words(client, "/lab/lengths/trial/1")
+    assert "What it said artifacts/values.txt Save" in text
+    assert "values [0, 1, 2, 3, 2, 1]" in text
+    assert client.get("/lab/lengths/trial/1/artifact/0").text == "values [0, 1, 2, 3, 2, 1]"
