@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 import msgspec
@@ -45,7 +45,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 class Download(msgspec.Struct, frozen=True, kw_only=True):
     """An open file, on its way out."""
 
-    descriptor: int
+    file: BinaryIO
     size: int
     name: str
 
@@ -59,8 +59,8 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
     def chunks(self) -> Iterator[bytes]:
         """As much as there was when it was opened; the file is closed at the end."""
         left = self.size
-        with os.fdopen(self.descriptor, "rb") as file:
-            while left and (chunk := file.read(min(left, _CHUNK))):
+        with self.file:
+            while left and (chunk := self.file.read(min(left, _CHUNK))):
                 left -= len(chunk)
                 yield chunk
 
@@ -73,7 +73,8 @@ def shown(lab: Lab, artifacts: tuple[Artifact, ...], *, hidden: bool) -> tuple[S
 def download(lab: Lab, artifact: Artifact, *, hidden: bool) -> Download:
     """Open it; NotShown says why not."""
     descriptor, size = _open(lab, artifact, hidden)
-    return Download(descriptor=descriptor, size=size, name=PurePosixPath(artifact.path).name)
+    name = PurePosixPath(artifact.path).name
+    return Download(file=os.fdopen(descriptor, "rb"), size=size, name=name)
 
 
 def _shown(lab: Lab, artifact: Artifact, place: int, hidden: bool) -> Shown:

@@ -231,7 +231,7 @@ class Index:
             self.generation.append(self._descend(row, parents) if parents else 0)
 
     def _add_metrics(self, first: int, found: Sequence[Mapping[str, float]]) -> None:
-        for name in set().union(*found) - self.metrics.keys():
+        for name in sorted(set().union(*found) - self.metrics.keys()):
             self.metrics[name] = array("d", [NOTHING]) * first
         for name, column in self.metrics.items():
             column.extend([metrics.get(name, NOTHING) for metrics in found])
@@ -272,7 +272,7 @@ class Index:
             return
         self.status[row] = _PLACES[record.status]
         self.counts[row] = True
-        for name in record.metrics.keys() - self.metrics.keys():
+        for name in sorted(record.metrics.keys() - self.metrics.keys()):
             self.metrics[name] = array("d", [NOTHING]) * len(self)
         for name, column in self.metrics.items():
             column[row] = record.metrics.get(name, NOTHING)

@@ -62,8 +62,8 @@ def _legible(value: Any) -> Any:
 
 
 def _data(marks: Sequence[Mark]) -> Markup:
-    """JSON for an attribute in single quotes; printable, for no filter comes after it."""
-    return htmlsafe_json_dumps(marks, dumps=lambda all_: printable(_json.encode(all_).decode()))
+    """JSON for an attribute in single quotes."""
+    return htmlsafe_json_dumps(marks, dumps=lambda each: _json.encode(each).decode())
 
 
 def prepare() -> None:

@@ -11,6 +11,7 @@ from leanlab.console import number
 from leanlab.dashboard import charts
 from leanlab.dashboard.charts import Mark, Tick
 from leanlab.dashboard.index import STATUSES
+from leanlab.memory import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -58,12 +59,13 @@ def progress(index: Index, metric: str, rows: Sequence[int]) -> Progress:
     y = charts.upright([value for _, value in points] + ([] if target is None else [target]))
     kept = sorted({*(points[place] for place in charts.reduced(points)), *best[-charts.MOST :]})
     rises = {at for at, _ in best}
+    name = printable(metric)  # The script tells these words; no template looks at them.
     scored = [
         Mark(
             x=x(at),
             y=y(value),
             trial=int(at),
-            words=f"{metric} {number(value)}{', best so far' * (at in rises)}",
+            words=f"{name} {number(value)}{', best so far' * (at in rises)}",
         )
         for at, value in kept
     ]
