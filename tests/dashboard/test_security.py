@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -359,3 +360,16 @@ def test_what_may_tell_of_hidden_metrics_waits_until_they_were_shown(
     client.post("/lab/lengths/trial/1/reveal", headers=SAME)
     assert "the labels" in client.get("/lab/lengths/trial/1").text
     assert client.get("/lab/lengths/trial/1/artifact/0").text == "the labels"
+
+
+def test_the_name_of_a_metric_stays_in_its_attribute(lab: Path, visit: Visit) -> None:
+    name = "x' onfocus='alert(1)' \"><script>\u202e\x1b"
+    leave(lab, metrics={"accuracy": 0.5, name: 3.0})
+    client = visit(lab.parent)
+    client.post("/lab/lengths/trial/1/reveal", headers=SAME)
+    text = client.get("/lab/lengths", params={"metric": name}).text
+    (marks,) = re.findall(r"data-marks='([^']*onfocus[^']*)'", text)
+    ((_, _, trial, words),) = json.loads(marks)
+    assert trial == 1
+    assert words == "x' onfocus='alert(1)' \"><script> 3.0"
+    assert "\u202e" not in text
