@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -92,15 +92,20 @@ class Bench:
 
     def reveal(self, record: Trial | None, command: str) -> None:
         """Note in the ledger, once, that a person is shown this trial's hidden metrics."""
-        due = record and unrevealed(self.lab, self.history, record, command, self.run)
+        due = record and unrevealed(self.lab, self.history.revealed, record, command, self.run)
         if due:
             self.append(due)
 
 
-def unrevealed(lab: Lab, history: History, record: Trial, command: str, run: str) -> Reveal | None:
-    """The record that is due before a person is shown this trial; None when it was made."""
+def unrevealed(
+    lab: Lab, seen: Collection[tuple[int, str]], record: Trial, command: str, run: str
+) -> Reveal | None:
+    """The record that is due before a person is shown this trial; None when it was made.
+
+    seen are the hidden metrics that were shown before, each with its trial.
+    """
     hidden = sorted(set(record.metrics) - set(lab.config.revealed))
-    fresh = tuple(name for name in hidden if (record.trial, name) not in history.revealed)
+    fresh = tuple(name for name in hidden if (record.trial, name) not in seen)
     return Reveal(run=run, trial=record.trial, metrics=fresh, command=command) if fresh else None
 
 

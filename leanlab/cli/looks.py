@@ -23,7 +23,7 @@ def note(lab: Lab, history: History, shown: Iterable[Trial], command: str) -> No
 
     due = []
     for record in shown:
-        if reveal := unrevealed(lab, history, record, command, ""):
+        if reveal := unrevealed(lab, history.revealed, record, command, ""):
             history.add(reveal)
             due.append(reveal)
     ledger = Ledger(lab.results)

@@ -16,10 +16,11 @@ from starlette.staticfiles import StaticFiles
 
 from leanlab.dashboard import controls, pages, stream, views
 from leanlab.dashboard.comparison import compare_page
+from leanlab.dashboard.inside import NotShown
 from leanlab.dashboard.reveal import reveal
 from leanlab.dashboard.security import Guard
 from leanlab.dashboard.table import Query
-from leanlab.dashboard.trial import trial_page
+from leanlab.dashboard.trial import artifact_of, trial_page
 from leanlab.errors import LeanlabError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def make_app(library: Library, *, token: str, host: str, port: int, read_only: b
             Route("/lab/{key}", site.lab),
             Route("/lab/{key}/events", site.events),
             Route("/lab/{key}/trial/{number:int}", site.trial),
+            Route("/lab/{key}/trial/{number:int}/artifact/{place:int}", site.artifact),
             Route("/lab/{key}/trial/{number:int}/reveal", site.reveal, methods=["POST"]),
             Route("/lab/{key}/control/{name}", site.control, methods=["POST"]),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
@@ -89,6 +91,17 @@ class Dashboard:
             if page is None:
                 raise HTTPException(404, f"{shelf.name} has no such trial.")
             return self._page("trial", page=page, shelf=shelf)
+
+    def artifact(self, request: Request) -> Response:
+        with self._library.lock:
+            shelf = self._shelf(request)
+            try:
+                asked = request.path_params
+                found = artifact_of(shelf, asked["number"], asked["place"])
+            except NotShown as reason:
+                raise HTTPException(404, str(reason)) from reason
+        kind = "application/octet-stream"
+        return StreamingResponse(found.chunks(), media_type=kind, headers=found.headers())
 
     def compare(self, request: Request) -> Response:
         axes: dict[str, Axis] = {"evaluations": "evaluations", "usd": "usd"}

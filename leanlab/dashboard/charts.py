@@ -50,6 +50,15 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     label: str
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What the page's script tells of a trial on a chart: where it stands, and in words."""
+
+    x: float
+    y: float
+    trial: int
+    words: str
+
+
 def across(low: float, high: float) -> Scale:
     """A scale along x, with room for a mark at both ends."""
     if high <= low:
@@ -138,11 +147,24 @@ def reduced(points: Sequence[Point], buckets: int = MOST) -> list[int]:
         bucket = math.floor((points[start][0] - low) / width)
         edge = low + (bucket + 1) * width
         end = max(start + 1, bisect.bisect_left(points, (edge, -math.inf), start))
-        among = range(start, end)
+        among = heights[start:end]
         kept |= {start, end - 1}
-        kept |= {min(among, key=heights.__getitem__), max(among, key=heights.__getitem__)}
+        kept |= {start + among.index(min(among)), start + among.index(max(among))}
         start = end
     return sorted(kept)
+
+
+def dots(places: Iterable[Point]) -> str:
+    """A path of dots: lines without length, whose round ends a pen of any width makes visible.
+
+    One path for all of them is a fraction of the work that an element each would be to a browser.
+    """
+    return "".join([f"M{_thousandths(x)} {y:g}h0" for x, y in places])
+
+
+def dashes(places: Iterable[Point]) -> str:
+    """A path of short upright lines, centred on their places."""
+    return "".join([f"M{_thousandths(x)} {y - 4:g}v8" for x, y in places])
 
 
 def stairs(points: Sequence[Point], x: Scale, y: Scale, end: float) -> str:
@@ -164,12 +186,12 @@ def _thousandths(percent: float) -> str:
     return f"{percent * 10:g}"
 
 
-def best_so_far(points: Iterable[Point], direction: str) -> list[int]:
-    """Places of the points that beat every earlier one; the earliest on a tie."""
+def best_so_far(values: Iterable[float], direction: str) -> list[int]:
+    """Places of the values that beat every earlier one; the earliest on a tie."""
     sign = 1.0 if direction == "maximize" else -1.0
     best = -math.inf
     kept: list[int] = []
-    for place, (_, value) in enumerate(points):
+    for place, value in enumerate(values):
         if sign * value > best:
             best = sign * value
             kept.append(place)

@@ -13,7 +13,6 @@ from leanlab.dashboard.library import Shelf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leanlab.config import Objective
     from leanlab.dashboard.charts import Point
     from leanlab.dashboard.index import Index
 
@@ -80,7 +79,7 @@ def compare_page(shelves: Sequence[Shelf], wanted: Sequence[str], axis: Axis) ->
 
 
 def _scored(shelf: Shelf) -> bool:
-    return shelf.index is not None and shelf.index.history.best is not None
+    return shelf.index is not None and shelf.index.best is not None
 
 
 def _choices(shelf: Shelf) -> list[Choice]:
@@ -136,10 +135,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 def comparison(named: Sequence[tuple[str, Sequence[Point], float]], direction: str) -> Comparison:
     """Compare by name: the points that were reached in order of x, and how far along x it went."""
-    curves = [
-        (name, [points[place] for place in charts.best_so_far(points, direction)], end)
-        for name, points, end in named
-    ]
+    curves = [(name, _best_of(points, direction), end) for name, points, end in named]
     curves = [curve for curve in curves if curve[1]]
     x = charts.across(0, max((end for _, _, end in curves), default=1))
     y = charts.upright([value for _, best, _ in curves for _, value in best])
@@ -186,11 +182,17 @@ def reached(
     return points, column[rows[-1]] - start
 
 
-def spark(index: Index, objective: Objective) -> str:
+def _best_of(points: Sequence[Point], direction: str) -> list[Point]:
+    rises = charts.best_so_far([value for _, value in points], direction)
+    return [points[place] for place in rises]
+
+
+def spark(index: Index) -> str:
     """The best so far in a box of 1000 by 40; empty with less than two scores."""
-    points, end = reached(index, objective.metric, "trials")
-    best = [points[place] for place in charts.best_so_far(points, objective.direction)]
-    if len(points) < 2:
+    metric = index.objective.metric
+    if len(index.scored(metric)) < 2:
         return ""
+    values = index.values(metric)
+    best = [(row + 1.0, values[row]) for row in index.rises]
     y = charts.upright([value for _, value in best], height=40)
-    return charts.stairs(best, charts.across(1, end), y, end)
+    return charts.stairs(best, charts.across(1, len(index)), y, len(index))

@@ -22,7 +22,18 @@ class Gone(NotShown):
 
 
 def read_inside(home: Path, relative: str, limit: int = MAX_BYTES) -> str:
-    """Return the text of a regular file below home, cut at limit bytes with a word that says so.
+    """Return the text of a regular file below home, cut at limit bytes with a word that says so."""
+    file, _ = open_inside(home, relative)
+    try:
+        content = _read(file, limit + 1)
+    finally:
+        os.close(file)
+    text = content[:limit].decode("utf-8", "replace")
+    return text if len(content) <= limit else f"{text}\n[the rest is left out]"
+
+
+def open_inside(home: Path, relative: str) -> tuple[int, int]:
+    """Open a regular file below home for reading: its descriptor, and its size.
 
     Each folder on the way is opened from the one before it, so that none can be swapped for a
     link between a check and its use.
@@ -39,14 +50,11 @@ def read_inside(home: Path, relative: str, limit: int = MAX_BYTES) -> str:
         file = _open(parts[-1], folder, os.O_NONBLOCK)
     finally:
         os.close(folder)
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise NotShown(f"{relative} is not a plain file, so it is not shown.")
-        content = _read(file, limit + 1)
-    finally:
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode):
         os.close(file)
-    text = content[:limit].decode("utf-8", "replace")
-    return text if len(content) <= limit else f"{text}\n[the rest is left out]"
+        raise NotShown(f"{relative} is not a plain file, so it is not shown.")
+    return file, found.st_size
 
 
 def _open(name: str, folder: int, flag: int) -> int:

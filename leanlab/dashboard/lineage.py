@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leanlab.dashboard import charts
-from leanlab.dashboard.charts import Tick
+from leanlab.dashboard.charts import Mark, Tick
 from leanlab.dashboard.index import STATUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from leanlab.dashboard.index import Index
 
 MOST = 300
@@ -19,33 +21,18 @@ HEIGHT = 240.0
 _TOP = 18.0
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A trial in the tree."""
-
-    x: float
-    y: float
-    trial: int
-    scored: bool
-    descent: bool
-    """Whether the best trial came from it, or is it."""
-    words: str
-
-
-class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """From a parent to a child."""
-
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-    descent: bool
-
-
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
-    """The tree; generations go down, trials go right."""
+    """The tree; generations go down, trials go right. Paths have x in thousandths of the width."""
 
-    nodes: tuple[Node, ...]
-    links: tuple[Link, ...]
+    marks: tuple[Mark, ...]
+    links: str
+    """From parents to children."""
+    best_links: str
+    """Those by which the best trial came."""
+    scored: str
+    failures: str
+    best: str
+    """The best trial, and those it came from."""
     lanes: tuple[Tick, ...]
     descent: tuple[int, ...]
     """The best trial last; one parent a step, the first where there are more."""
@@ -55,8 +42,7 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
 def lineage(index: Index) -> Lineage:
     """The newest trials and all that the best one came from."""
     rows = [row for row in range(len(index)) if index.counts[row]]
-    best = index.history.best
-    descent = ancestors(index, best.trial) if best else []
+    descent = [] if index.best is None else ancestors(index, index.best)
     onward = set(descent)
     kept = {*rows[-MOST:], *(row for trial in descent if (row := index.row(trial)) is not None)}
     x = charts.across(
@@ -66,18 +52,24 @@ def lineage(index: Index) -> Lineage:
     lowest = max((index.generation[row] for row in kept), default=0)
     lane = (HEIGHT - 2 * _TOP) / max(1, lowest)
     nodes = {
-        index.trials[row]: _node(index, row, x, _TOP + index.generation[row] * lane, onward)
+        index.trials[row]: _mark(index, row, x, _TOP + index.generation[row] * lane)
         for row in sorted(kept)
     }
     links = [
-        Link(x1=parent.x, y1=parent.y, x2=node.x, y2=node.y,
-             descent=node.descent and parent.descent)
-        for node in nodes.values()
-        for parent in _present(index, node.trial, nodes)
-    ]  # fmt: skip
+        (parent, child)
+        for child in nodes.values()
+        for parent in _present(index, child.trial, nodes)
+    ]
+    scored = [mark for trial, mark in nodes.items() if _is_scored(index, trial)]
     return Lineage(
-        nodes=tuple(nodes.values()),
-        links=tuple(sorted(links, key=lambda link: link.descent)),
+        marks=tuple(nodes.values()),
+        links=_lines(pair for pair in links if not _both(pair, onward)),
+        best_links=_lines(pair for pair in links if _both(pair, onward)),
+        scored=charts.dots((mark.x, mark.y) for mark in scored if mark.trial not in onward),
+        failures=charts.dashes(
+            (mark.x, mark.y) for mark in nodes.values() if not _is_scored(index, mark.trial)
+        ),
+        best=charts.dots((mark.x, mark.y) for mark in scored if mark.trial in onward),
         lanes=tuple(
             Tick(at=_TOP + generation * lane, label=str(generation))
             for generation in range(0, lowest + 1, 1 + lowest // 8)
@@ -89,35 +81,42 @@ def lineage(index: Index) -> Lineage:
 
 def ancestors(index: Index, trial: int) -> list[int]:
     """The trial's line of descent, the oldest first, itself last."""
-    line = [trial]
+    line = {trial: None}  # In order, and quick to ask.
     while True:
-        row = index.row(line[-1])
+        row = index.row(trial)
         parents = index.parents.get(row, ()) if row is not None else ()
         if not parents or parents[0] in line:
-            return line[::-1]
-        line.append(parents[0])
+            return [*line][::-1]
+        trial = parents[0]
+        line[trial] = None
 
 
 def children(index: Index, trial: int) -> list[int]:
     return [index.trials[row] for row, parents in index.parents.items() if trial in parents]
 
 
-def _node(index: Index, row: int, x: charts.Scale, y: float, descent: set[int]) -> Node:
-    trial = index.trials[row]
-    status = STATUSES[index.status[row]]
+def _mark(index: Index, row: int, x: charts.Scale, y: float) -> Mark:
     parents = ", ".join(map(str, index.parents.get(row, ())))
     origin = f"from trial {parents}" if parents else "a first draft"
-    return Node(
-        x=x(trial),
-        y=y,
-        trial=trial,
-        scored=status == "scored",
-        descent=trial in descent,
-        words=f"Trial {trial}: {status.replace('_', ' ')}, {origin}",
-    )
+    status = STATUSES[index.status[row]].replace("_", " ")
+    trial = index.trials[row]
+    return Mark(x=x(trial), y=round(y, 2), trial=trial, words=f"{status}, {origin}")
 
 
-def _present(index: Index, trial: int, nodes: dict[int, Node]) -> list[Node]:
+def _is_scored(index: Index, trial: int) -> bool:
+    row = index.row(trial)
+    return row is not None and not index.status[row]
+
+
+def _present(index: Index, trial: int, nodes: dict[int, Mark]) -> list[Mark]:
     row = index.row(trial)
     parents = index.parents.get(row, ()) if row is not None else ()
     return [nodes[parent] for parent in parents if parent in nodes]
+
+
+def _both(pair: tuple[Mark, Mark], trials: set[int]) -> bool:
+    return pair[0].trial in trials and pair[1].trial in trials
+
+
+def _lines(pairs: Iterable[tuple[Mark, Mark]]) -> str:
+    return "".join(f"M{a.x * 10:g} {a.y:g}L{b.x * 10:g} {b.y:g}" for a, b in pairs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +14,8 @@ from leanlab.memory import printable
 Tone = Literal["plain", "good", "bad", "role"]
 _SCORES = ("record", "best", "metrics", "cases", "repeats", "standard_error")
 """Where an event may hold hidden metrics, at whatever depth."""
+SAYS = "says"
+"""The kind of what comes in pieces: those that follow one another are one text."""
 MOST = 2_000
 """Characters of one moment; the whole of it is on disk."""
 
@@ -45,8 +47,20 @@ def moment(line: bytes, revealed: Collection[str]) -> Moment | None:
     return _clipped(_unknown(kind, event))
 
 
+def merged(moments: Iterable[Moment]) -> tuple[Moment, ...]:
+    """Moments with the pieces of a text put together; the page's script does the same."""
+    whole: list[Moment] = []
+    for one in moments:
+        last = whole[-1] if whole else None
+        if last and last.kind == one.kind == SAYS and last.who == one.who:
+            whole[-1] = msgspec.structs.replace(last, text=last.text + one.text)
+        else:
+            whole.append(one)
+    return tuple(whole)
+
+
 def _clipped(one: Moment) -> Moment:
-    text = printable(one.text).strip()
+    text = printable(one.text) if one.kind == SAYS else printable(one.text).strip()
     text = text if len(text) <= MOST else f"{text[:MOST]} …"
     who, kind = printable(one.who)[:40], printable(one.kind)[:40]
     return msgspec.structs.replace(one, text=text, who=who, kind=kind)
@@ -98,6 +112,12 @@ def _recorded(event: Mapping[str, Any], revealed: Collection[str]) -> Moment:
     )
 
 
+def _spent(event: Mapping[str, Any]) -> str:
+    tokens, usd = event["tokens"], event["cost_usd"]
+    counted = "tokens not known" if tokens is None else f"{tokens:,} tokens"
+    return counted if usd is None else f"{counted}, ${usd:.4f}"
+
+
 _KNOWN: dict[str, Callable[[Mapping[str, Any], Collection[str]], Moment]] = {
     "run_started": lambda event, _: Moment(
         kind="run started",
@@ -111,6 +131,32 @@ _KNOWN: dict[str, Callable[[Mapping[str, Any], Collection[str]], Moment]] = {
     ),
     "turn_started": lambda event, _: Moment(
         kind="at work", who=event["role"], text="", tone="role", trial=event["trial"]
+    ),
+    "said": lambda event, _: Moment(
+        kind=SAYS, who=event["role"], text=event["text"], tone="role", trial=event["trial"]
+    ),
+    "tool_called": lambda event, _: Moment(
+        kind=event["tool"], who=event["role"], text=event["arguments"], trial=event["trial"]
+    ),
+    "tool_answered": lambda event, _: Moment(
+        kind=f"{event['tool']} {'refused' if event.get('refused') else 'answered'}",
+        who=event["role"],
+        text=event["text"],
+        tone="bad" if event.get("refused") else "plain",
+        trial=event["trial"],
+    ),
+    "used": lambda event, _: Moment(
+        kind="used", who=event["role"], text=_spent(event), trial=event["trial"]
+    ),
+    "retrying": lambda event, _: Moment(
+        kind="asks again",
+        who=event["role"],
+        text=event["reason"],
+        tone="bad",
+        trial=event["trial"],
+    ),
+    "progressed": lambda event, _: Moment(
+        kind="evaluating", text=f"{event['fraction']:.0%} {event['text']}"
     ),
     "evaluating": lambda event, _: Moment(
         kind="evaluating", text=event["file"], trial=event["trial"]

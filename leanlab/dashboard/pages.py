@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 
 import leanlab
 from leanlab.console import counted, number
@@ -16,6 +18,14 @@ from leanlab.dashboard.plots import dollars, duration
 from leanlab.memory import printable
 from leanlab.resources import TEMPLATES
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markupsafe import Markup
+
+    from leanlab.dashboard.charts import Mark
+
+_json = msgspec.json.Encoder()
 STATIC = TEMPLATES / "dashboard" / "static"
 
 
@@ -33,6 +43,7 @@ def _environment() -> Environment:
         "number": number,
         "dollars": dollars,
         "duration": duration,
+        "data": _data,
         "moment_of": moment_of,
         "words": lambda status: status.replace("_", " "),
         "highlighted": highlighted,
@@ -48,6 +59,11 @@ def _environment() -> Environment:
 def _legible(value: Any) -> Any:
     """Text from outside without control characters and the like, on whatever page it ends up."""
     return printable(value) if type(value) is str else value
+
+
+def _data(marks: Sequence[Mark]) -> Markup:
+    """JSON for an attribute in single quotes."""
+    return htmlsafe_json_dumps(marks, dumps=lambda each: _json.encode(each).decode())
 
 
 def prepare() -> None:

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from leanlab.console import number
 from leanlab.dashboard import charts
-from leanlab.dashboard.charts import Tick
+from leanlab.dashboard.charts import Mark, Tick
 from leanlab.dashboard.index import STATUSES
+from leanlab.memory import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from leanlab.config import Objective
     from leanlab.dashboard.charts import Point, Scale
     from leanlab.dashboard.index import Index
 
 EFFORT_HEIGHT = 120.0
 MOST_BARS = 120
-
-
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """One trial on a chart."""
-
-    x: float
-    y: float
-    trial: int
-    kind: Literal["trial", "best", "failed"]
-    words: str
+_LAYERS = 4
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +29,15 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     marks: tuple[Mark, ...]
+    dots: tuple[str, ...]
+    """SVG paths, x in thousandths of the width. Dots that are neighbours are in different ones, so
+    that where many lie on each other it is seen."""
+    rises: str
+    """Dots of the trials that were the best so far."""
+    failures: str
+    """Dashes on a line of their own."""
     line: str
-    """SVG path, x in thousandths of the width; empty when no line is due."""
+    """Empty when no line is due."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
     target: Tick | None
@@ -50,24 +48,35 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """False when marks stand for their neighbours too."""
 
 
-def progress(
-    index: Index, objective: Objective, metric: str, shown: Callable[[int], bool]
-) -> Progress:
-    """The chart of one metric. shown tells whether a trial's value may be seen."""
-    rows = [row for row in index.scored(metric) if shown(index.trials[row])]
+def progress(index: Index, metric: str, rows: Sequence[int]) -> Progress:
+    """The chart of one metric, from the rows whose value may be seen."""
     trials, values = index.trials, index.values(metric)
-    points = sorted((float(trials[row]), values[row]) for row in rows)
-    decides = metric == objective.metric
-    rises = charts.best_so_far(points, objective.direction) if decides else []
-    best = [points[place] for place in rises]
-    target = objective.target if decides else None
-    x = charts.across(1, max(index.trials, default=1))
+    points = sorted([(float(trials[row]), values[row]) for row in rows])
+    decides = metric == index.objective.metric
+    best = [(float(trials[row]), values[row]) for row in index.rises] if decides else []
+    target = index.objective.target if decides else None
+    x = charts.across(1, max(trials, default=1))
     y = charts.upright([value for _, value in points] + ([] if target is None else [target]))
-    kept = sorted({*charts.reduced(points), *rises[-charts.MOST :]})
+    kept = sorted({*(points[place] for place in charts.reduced(points)), *best[-charts.MOST :]})
+    rises = {at for at, _ in best}
+    name = printable(metric)  # The script tells these words; no template looks at them.
+    scored = [
+        Mark(
+            x=x(at),
+            y=y(value),
+            trial=int(at),
+            words=f"{name} {number(value)}{', best so far' * (at in rises)}",
+        )
+        for at, value in kept
+    ]
     failed = _failures(index, x)
+    others = [(mark.x, mark.y) for mark in scored if mark.trial not in rises]
     return Progress(
         metric=metric,
-        marks=(*failed, *_marks([points[place] for place in kept], best, x, y, metric)),
+        marks=(*scored, *failed),
+        dots=tuple(charts.dots(others[start::_LAYERS]) for start in range(_LAYERS)),
+        rises=charts.dots((mark.x, mark.y) for mark in scored if mark.trial in rises),
+        failures=charts.dashes((mark.x, mark.y) for mark in failed),
         line=charts.stairs(best, x, y, x.high),
         x=tuple(charts.ticks(x, 6, whole=True)),
         y=tuple(charts.ticks(y, 4)),
@@ -78,22 +87,6 @@ def progress(
     )
 
 
-def _marks(
-    points: Sequence[Point], best: Sequence[Point], x: Scale, y: Scale, metric: str
-) -> list[Mark]:
-    rises = {at for at, _ in best}
-    return [
-        Mark(
-            x=x(at),
-            y=y(value),
-            trial=int(at),
-            kind="best" if at in rises else "trial",
-            words=f"Trial {at:.0f}: {metric} {number(value)}{', best so far' * (at in rises)}",
-        )
-        for at, value in points
-    ]
-
-
 def _failures(index: Index, x: Scale) -> list[Mark]:
     """Trials without a score stand on a line of their own, below the axis."""
     rows = sorted(index.failed(), key=index.trials.__getitem__)
@@ -102,10 +95,9 @@ def _failures(index: Index, x: Scale) -> list[Mark]:
     return [
         Mark(
             x=x(index.trials[row]),
-            y=charts.HEIGHT + 2,
+            y=charts.HEIGHT + 4,
             trial=index.trials[row],
-            kind="failed",
-            words=f"Trial {index.trials[row]}: {STATUSES[index.status[row]].replace('_', ' ')}",
+            words=STATUSES[index.status[row]].replace("_", " "),
         )
         for row in kept
     ]
@@ -121,26 +113,16 @@ def _summary(metric: str, points: list[Point], best: list[Point], failed: int) -
     return f"{said} {failed} trials have no score." if failed else said
 
 
-class Bar(msgspec.Struct, frozen=True, kw_only=True):
-    """The greatest effort among neighbouring trials; it may have two parts, the lower one first."""
-
-    x: float
-    width: float
-    y: float
-    height: float
-    upper_y: float
-    upper_height: float
-    trial: int
-    words: str
-
-
 class Effort(msgspec.Struct, frozen=True, kw_only=True):
-    """What each trial took."""
+    """What each trial took, as bars; where there are many trials, the greatest of neighbours."""
 
-    bars: tuple[Bar, ...]
+    marks: tuple[Mark, ...]
+    lower: str
+    """SVG paths of the bars' parts, x in thousandths of the width."""
+    upper: str
     y: tuple[Tick, ...]
     each: int
-    """How many trials a bar stands for; it shows the greatest of them."""
+    """How many trials a bar stands for."""
 
 
 def effort(
@@ -151,7 +133,6 @@ def effort(
 ) -> Effort:
     """Bars of one column, or of two that are stacked; what is not known has no bar."""
     each = max(1, -(-len(index) // MOST_BARS))
-    count = -(-len(index) // each)
     above = upper or [0.0] * len(index)
     # What is not known is less than anything that is.
     totals = [sum_ if sum_ == sum_ else -1.0 for sum_ in map(operator.add, lower, above)]
@@ -159,25 +140,34 @@ def effort(
     tallest = [max(group, key=totals.__getitem__) for group in groups]
     tallest = [row for row in tallest if totals[row] >= 0]
     y = charts.upright([totals[row] for row in tallest], height=EFFORT_HEIGHT, zero=True)
-    width = 100 / max(count, 12)
+    width = 100 / max(-(-len(index) // each), 12)
 
-    def bar(row: int) -> Bar:
-        base, middle, top = y(0), y(lower[row]), y(totals[row])
-        words = f"Trial {index.trials[row]}: {unit(totals[row])}"
+    def mark(row: int) -> Mark:
+        words = unit(totals[row])
         if upper is not None:
             words += f", {unit(lower[row])} to propose, {unit(above[row])} to evaluate"
-        return Bar(
-            x=round((row // each) * width + width * 0.1, 3),
-            width=round(width * 0.8, 3),
-            y=middle,
-            height=round(base - middle, 3),
-            upper_y=top,
-            upper_height=round(middle - top, 3),
-            trial=index.trials[row],
-            words=words,
-        )
+        x = round((row // each + 0.5) * width, 3)
+        return Mark(x=x, y=y(totals[row]), trial=index.trials[row], words=words)
 
-    return Effort(bars=tuple(map(bar, tallest)), y=tuple(charts.ticks(y, 2, label=unit)), each=each)
+    marks = [mark(row) for row in tallest]
+    middles = [y(lower[row]) for row in tallest]
+    return Effort(
+        marks=tuple(marks),
+        lower=_bars(((m.x, y(0), top) for m, top in zip(marks, middles, strict=True)), width),
+        upper=_bars(((m.x, low, m.y) for m, low in zip(marks, middles, strict=True)), width),
+        y=tuple(charts.ticks(y, 2, label=unit)),
+        each=each,
+    )
+
+
+def _bars(bars: Iterable[tuple[float, float, float]], width: float) -> str:
+    """A path of upright bars: the middle of each, its base and its top."""
+    half = width * 4  # Of a thousandth's ten: bars leave a fifth of their room free.
+    return "".join(
+        f"M{x * 10 - half:g} {base:g}h{2 * half:g}V{top:g}h{-2 * half:g}z"
+        for x, base, top in bars
+        if base > top
+    )
 
 
 def duration(seconds: float) -> str:

@@ -26,9 +26,7 @@ def reveal(shelf: Shelf, trial: int) -> None:
         raise LabError(f"{lab.results} has no trial {trial}.")
     (record,) = index.records([row])
     # Of the present rules where it was scored again: these are the values that pages show.
-    present = {name: column[row] for name, column in index.metrics.items()}
-    metrics = {name: value for name, value in present.items() if value == value}
-    record = msgspec.structs.replace(record, metrics=metrics)
-    if due := unrevealed(lab, index.history, record, "serve", ""):
+    record = msgspec.structs.replace(record, metrics=index.metrics_of(row))
+    if due := unrevealed(lab, index.revealed, record, "serve", ""):
         Ledger(lab.results).append(due)
         index.refresh()

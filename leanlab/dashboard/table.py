@@ -156,7 +156,6 @@ def _line(
     shown: Callable[[int, str], bool],
 ) -> Line:
     trial = record.trial
-    best = index.history.best
     values = [index.values(name)[row] for name in columns]
     words = record.notes or (record.error.text if record.error else "")
     return Line(
@@ -176,6 +175,6 @@ def _line(
         tokens=record.tokens,
         ts=record.ts,
         words=printable(words)[:300],
-        is_best=best is not None and best.trial == trial,
+        is_best=index.best == trial,
         counts=bool(index.counts[row]),
     )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from leanlab.dashboard import artifacts
 from leanlab.dashboard.code import DiffLine, difference
 from leanlab.dashboard.inside import Gone, NotShown, read_inside
 from leanlab.dashboard.lineage import ancestors, children
-from leanlab.dashboard.moments import Moment, moment
+from leanlab.dashboard.moments import Moment, merged, moment
+from leanlab.dashboard.transcript import conversation
 from leanlab.dashboard.views import Shown, columns_of, shown_in
 from leanlab.memory import printable
 
@@ -18,12 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from leanlab.dashboard.artifacts import Download
     from leanlab.dashboard.index import Index
     from leanlab.dashboard.library import Shelf
     from leanlab.lab import Lab
     from leanlab.records import Evaluation, Trial
 
 _MOST_MOMENTS = 500
+_MOST_LINES = 20_000
+"""Events of a trial that are read: a long turn says some hundred lines."""
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +78,7 @@ class TrialPage(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     prompts: tuple[Paper, ...]
     transcripts: tuple[Paper, ...]
+    artifacts: tuple[artifacts.Shown, ...]
     moments: tuple[Moment, ...]
     evaluations: tuple[Evaluation, ...]
     descent: tuple[int, ...]
@@ -89,19 +95,17 @@ def trial_page(shelf: Shelf, number: int) -> TrialPage | None:
         return None
     record = next(index.records([row]))
     evaluations = index.evaluations_of(number)
-    now = next((each for each in reversed(evaluations) if index.history.counts(each)), record)
-    shown = shown_in(lab, index)
-    metrics = tuple(_metric(now, name, shown, lab) for name in columns_of(lab, index)
-                    if name in now.metrics)  # fmt: skip
+    now = _present(index, record, evaluations)
+    metrics = _metrics(lab, index, now)
     unseen = tuple(metric.name for metric in metrics if metric.value is None)
     source, missing = source_of(lab, record)
-    best = index.history.best
+    said = _lines_of(lab.state / "events.jsonl", number)
     return TrialPage(
         shelf=shelf,
         record=record,
         status=now.status,
         counts=bool(index.counts[row]),
-        is_best=best is not None and best.trial == number,
+        is_best=index.best == number,
         metrics=metrics,
         unseen=unseen,
         cases=None if unseen else now.cases,
@@ -109,14 +113,27 @@ def trial_page(shelf: Shelf, number: int) -> TrialPage | None:
         missing=missing,
         differences=_differences(lab, index, record, source),
         prompts=_papers(lab, "prompts", number),
-        transcripts=_transcript(lab, record.session),
-        moments=_moments(lab, number),
+        transcripts=_transcript(lab, record.session) or _told(said),
+        artifacts=artifacts.shown(lab, record.artifacts, hidden=bool(unseen)),
+        moments=_moments(lab, said),
         evaluations=tuple(evaluations),
         descent=tuple(ancestors(index, number)),
         children=tuple(children(index, number)),
         before=index.trials[row - 1] if row else None,
         after=index.trials[row + 1] if row + 1 < len(index) else None,
     )
+
+
+def artifact_of(shelf: Shelf, number: int, place: int) -> Download:
+    """Open what the trial left, by its place in the record; NotShown says why not."""
+    lab, index = shelf.opened()
+    row = index.row(number)
+    record = None if row is None else next(index.records([row]))
+    if record is None or place >= len(record.artifacts):
+        raise NotShown(f"{shelf.name} has no such artifact.")
+    metrics = _metrics(lab, index, _present(index, record, index.evaluations_of(number)))
+    hidden = any(metric.value is None for metric in metrics)
+    return artifacts.download(lab, record.artifacts[place], hidden=hidden)
 
 
 def source_of(lab: Lab, record: Trial) -> tuple[str | None, str]:
@@ -127,6 +144,18 @@ def source_of(lab: Lab, record: Trial) -> tuple[str | None, str]:
         return printable(read_inside(lab.home, record.experiment_file)), ""
     except NotShown as reason:
         return None, str(reason)
+
+
+def _present(index: Index, record: Trial, evaluations: Sequence[Evaluation]) -> Trial | Evaluation:
+    """The trial under the present rules, where it was scored again."""
+    again = (each for each in reversed(evaluations) if index.is_present(each.evaluator))
+    return next(again, record)
+
+
+def _metrics(lab: Lab, index: Index, record: Trial | Evaluation) -> tuple[Metric, ...]:
+    shown = shown_in(lab, index)
+    names = (name for name in columns_of(lab, index) if name in record.metrics)
+    return tuple(_metric(record, name, shown, lab) for name in names)
 
 
 def _metric(record: Trial | Evaluation, name: str, shown: Shown, lab: Lab) -> Metric:
@@ -146,10 +175,10 @@ def _differences(
     """From each parent, and from the best where that is another trial."""
     if source is None:
         return ()
-    best = index.history.best
+    best = index.best
     others = [(parent, f"From its parent, trial {parent}") for parent in record.parents]
-    if best is not None and best.trial not in (record.trial, *record.parents):
-        others.append((best.trial, f"From the best, trial {best.trial}"))
+    if best is not None and best not in (record.trial, *record.parents):
+        others.append((best, f"From the best, trial {best}"))
     return tuple(_difference(lab, index, trial, what, source) for trial, what in others)
 
 
@@ -198,10 +227,15 @@ def _transcript(lab: Lab, session: str) -> tuple[Paper, ...]:
     return (Paper(title="worker", text=printable(text)),)
 
 
-def _moments(lab: Lab, number: int) -> tuple[Moment, ...]:
-    lines = _lines_of(lab.state / "events.jsonl", number)
-    found = (moment(line, lab.config.revealed) for line in lines)
-    return tuple(each for each in found if each is not None)
+def _told(lines: Sequence[bytes]) -> tuple[Paper, ...]:
+    """The conversation as it went by, where its backend keeps none that is ours to show."""
+    text = conversation(lines)
+    return (Paper(title="worker, as it went by", text=text),) if text else ()
+
+
+def _moments(lab: Lab, lines: Sequence[bytes]) -> tuple[Moment, ...]:
+    found = (moment(line, lab.config.revealed) for line in lines[:_MOST_MOMENTS])
+    return merged(each for each in found if each is not None)
 
 
 def _lines_of(path: Path, number: int) -> Sequence[bytes]:
@@ -215,7 +249,7 @@ def _lines_of(path: Path, number: int) -> Sequence[bytes]:
                 if begins := start.match(line):
                     inside = int(begins[1]) == number
                     lines = [] if inside else lines
-                if inside and len(lines) < _MOST_MOMENTS:
+                if inside and len(lines) < _MOST_LINES:
                     lines.append(line)
     except OSError:
         return []

@@ -11,7 +11,7 @@ from leanlab.dashboard import controls, plots
 from leanlab.dashboard.comparison import spark
 from leanlab.dashboard.inside import Gone, NotShown, read_inside
 from leanlab.dashboard.lineage import Lineage, lineage
-from leanlab.dashboard.moments import Moment
+from leanlab.dashboard.moments import Moment, merged
 from leanlab.dashboard.stream import Place, latest
 from leanlab.dashboard.table import Query, Table, table
 from leanlab.memory import printable
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from leanlab.dashboard.library import Shelf
     from leanlab.dashboard.plots import Effort, Progress
     from leanlab.lab import Lab
-    from leanlab.records import Trial
 
 _NOTES = 20
+_TABS = 5
+_TABLE = 3
+"""Metrics in the table; with more of them what else it tells would be out of sight."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +38,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     shelf: Shelf
     objective: Objective | None
-    best: Trial | None
+    best: int | None
+    """The trial's number."""
     value: float | None
     trials: int
+    """Under the present rules."""
     failed: int
     cost_usd: float | None
     last_ts: str
@@ -53,24 +57,24 @@ def card(shelf: Shelf) -> Card:
             shelf=shelf, objective=None, best=None, value=None, trials=0, failed=0, cost_usd=None,
             last_ts="", spark="",
         )  # fmt: skip
-    history, objective = index.history, shelf.lab.config.objective
+    objective = shelf.lab.config.objective
     return Card(
         shelf=shelf,
         objective=objective,
-        best=history.best,
-        value=history.value(history.best) if history.best else None,
-        trials=history.trials,
-        failed=history.trials - history.statuses.get("scored", 0),
+        best=index.best,
+        value=None if index.best is None else index.best_metrics()[objective.metric],
+        trials=sum(index.counts),
+        failed=len(index.failed()),
         cost_usd=known_cost(index),
         last_ts=index.last_ts,
-        spark=spark(index, objective),
+        spark=spark(index),
     )
 
 
 def known_cost(index: Index) -> float | None:
     """What is known to have been spent; None when no record names a price."""
-    any_known = index.history.cost_usd > 0 or any(cost == cost for cost in index.cost)
-    return index.history.cost_usd if any_known else None
+    any_known = index.cost_usd > 0 or any(cost == cost for cost in index.cost)
+    return index.cost_usd if any_known else None
 
 
 Shown = Callable[[int, str], bool]
@@ -78,12 +82,20 @@ Shown = Callable[[int, str], bool]
 
 def shown_in(lab: Lab, index: Index) -> Shown:
     """Tell whether a metric of a trial may be seen: revealed to all, or seen by a person before."""
-    revealed, seen = set(lab.config.revealed), index.history.revealed
+    revealed, seen = set(lab.config.revealed), index.revealed
 
     def shown(trial: int, metric: str) -> bool:
         return metric in revealed or (trial, metric) in seen
 
     return shown
+
+
+def seen_of(lab: Lab, index: Index, metric: str) -> list[int]:
+    """Rows whose value of the metric may be seen."""
+    rows = index.scored(metric)
+    if metric in lab.config.revealed:
+        return rows
+    return [row for row in rows if (index.trials[row], metric) in index.revealed]
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +117,8 @@ class LabPage(msgspec.Struct, frozen=True, kw_only=True):
     objective: Objective
     columns: tuple[str, ...]
     """Metrics: the objective's, other revealed ones, hidden ones."""
+    tabs: frozenset[str]
+    """Those that the chart offers at once, the present one among them."""
     hidden: frozenset[str]
     unseen: tuple[str, ...]
     """Metrics of the best trial that were not shown to anybody yet."""
@@ -139,21 +153,20 @@ def lab_page(shelf: Shelf, metric: str, query: Query) -> LabPage:
         index=index,
         objective=lab.config.objective,
         columns=columns,
+        tabs=frozenset((*columns[:_TABS], chosen)),
         hidden=hidden,
         unseen=unseen,
         seen=seen,
-        progress=plots.progress(
-            index, lab.config.objective, chosen, lambda trial: shown(trial, chosen)
-        ),
+        progress=plots.progress(index, chosen, seen_of(lab, index, chosen)),
         time=plots.effort(index, index.propose, index.evaluate, plots.duration),
         cost=plots.effort(index, index.cost, None, plots.dollars) if spent else None,
         seconds=sum(index.propose) + sum(index.evaluate),
-        tokens=index.history.tokens,
+        tokens=index.tokens_used,
         lineage=lineage(index),
         notes=_notes(lab, index),
-        moments=tuple(moments),
+        moments=merged(moments),
         place=place,
-        table=table(index, columns, query, shown),
+        table=table(index, columns[:_TABLE], query, shown),
         controls=tuple(controls.offered(shelf)),
     )
 
@@ -162,11 +175,11 @@ def _hidden_of_best(
     index: Index, hidden: frozenset[str], shown: Shown
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """The best trial's hidden metrics: what a person has seen, and the names of the others."""
-    best = index.history.best
-    if best is None:
+    if index.best is None:
         return {}, ()
-    names = sorted(hidden & best.metrics.keys())
-    seen = {name: best.metrics[name] for name in names if shown(best.trial, name)}
+    metrics = index.best_metrics()
+    names = sorted(hidden & metrics.keys())
+    seen = {name: metrics[name] for name in names if shown(index.best, name)}
     return seen, tuple(name for name in names if name not in seen)
 
 

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from leanlab.labkit.stream import Stream
     from leanlab.labkit.tool import Tool, ToolRefused
     from leanlab.labkit.view import Lab
-    from leanlab.records import Verdict
+    from leanlab.records import Artifact, Verdict
     from leanlab.sandbox import Sandbox
 
 __all__ = [
+    "Artifact",
     "Asker",
     "Bit",
     "Brief",
@@ -72,7 +73,7 @@ _HOME = {
     "Limits": "leanlab.config",
     "Sandbox": "leanlab.sandbox",
     "Stream": "leanlab.labkit.stream",
-    "Verdict": "leanlab.records",
+    **dict.fromkeys(("Artifact", "Verdict"), "leanlab.records"),
 }
 
 

@@ -162,5 +162,5 @@ def _note_reveals(lab: Lab) -> None:
     ledger, history = Ledger(lab.results), history_of(lab)
     shown = [record for record in ledger.new() if isinstance(record, Trial)]
     for record in shown:
-        if due := unrevealed(lab, history, record, "sweep", record.run):
+        if due := unrevealed(lab, history.revealed, record, "sweep", record.run):
             ledger.append(due)

@@ -211,7 +211,7 @@ def test_times_are_told_in_the_readers_zone(labs: Path, serve: Serve, visit: Vis
 def test_the_lab_page_paints_at_once_with_1_000_trials(
     labs: Path, serve: Serve, visit: Visit
 ) -> None:
-    """The best of some visits; a machine with more to do than cores gets twice the time."""
+    """The best of some visits: how long one takes says more of what else the machine does."""
     page = visit(serve(labs))
     # A function, not an expression: the pages' policy forbids eval, to playwright too.
     paint = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
@@ -220,11 +220,10 @@ def test_the_lab_page_paints_at_once_with_1_000_trials(
         page.goto(home(page) + "/lab/lengths")
         page.wait_for_function(paint)
         paints.append(page.evaluate(paint))
-        if min(paints) < 300:
+        if min(paints) < 200:
             break
-    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    print(f"first paint after {min(paints):.0f} ms, busy: {busy}")
-    assert min(paints) < (600 if busy else 300)
+    print(f"first paint after {min(paints):.0f} ms")
+    assert min(paints) < 300
 
 
 def test_keys_alone_are_enough(labs: Path, serve: Serve, visit: Visit) -> None:
@@ -254,12 +253,18 @@ def test_a_chart_tells_the_mark_under_the_pointer_and_opens_it(
 ) -> None:
     page = visit(serve(labs))
     page.goto(home(page) + "/lab/other")
-    mark = page.locator("#progress .mark.best circle").last
-    box = mark.bounding_box()
-    page.mouse.move(box["x"] + 3, box["y"] + 3)
-    assert "best so far" in page.locator(".tip:visible").inner_text()
-    page.mouse.click(box["x"] + 3, box["y"] + 3)
-    page.wait_for_url("**/lab/other/trial/*")
+    chart = page.locator("#progress [data-chart]")
+    marks = json.loads(chart.get_attribute("data-marks"))
+    x, y, trial, words = next(mark for mark in reversed(marks) if "best so far" in mark[3])
+    plot = chart.locator(".plot").first.bounding_box()
+    place = (plot["x"] + plot["width"] * x / 100, plot["y"] + y)
+    page.mouse.move(*place)
+    assert page.locator(".tip:visible").inner_text() == f"Trial {trial}: {words}"
+    with page.context.expect_page() as beside:
+        page.mouse.click(*place, button="middle")
+    beside.value.wait_for_url(f"**/lab/other/trial/{trial}")
+    page.mouse.click(*place)
+    page.wait_for_url(f"**/lab/other/trial/{trial}")
 
 
 def test_a_hidden_metric_is_shown_after_one_question(
@@ -279,6 +284,18 @@ def test_a_hidden_metric_is_shown_after_one_question(
     page.wait_for_url("**/lab/other")
     assert "as shown to a person" in page.locator("#reveal").inner_text()
     assert (labs / "other" / "results.jsonl").read_bytes().count(b'"kind":"reveal"') == 1
+
+
+def test_a_note_is_left_for_the_next_worker(labs: Path, serve: Serve, visit: Visit) -> None:
+    page = visit(serve(labs))
+    page.goto(home(page) + "/lab/other")
+    page.get_by_role("button", name="Note").click()
+    dialog = page.get_by_role("dialog")
+    assert "leanlab note" in dialog.inner_text()
+    dialog.get_by_label("One line for the next Worker").fill("Try <both> ends.")
+    with page.expect_navigation():
+        dialog.get_by_role("button", name="Note").click()
+    assert b"Try <both> ends." in (labs / "other" / "results.jsonl").read_bytes()
 
 
 SLOW = WEAK + "\nfor _ in range(3_000_000):\n    pass\n"
@@ -306,7 +323,8 @@ def test_a_page_follows_a_run_without_a_jump_and_stops_it(
             page.locator("#table tbody tr:nth-child(6)").wait_for(timeout=60_000)
             assert "trial" in page.locator("#moments").inner_text()
             page.wait_for_function("() => document.querySelectorAll('#moments li').length >= 3")
-            assert page.locator("#progress .mark").count() >= 5
+            marks = page.locator("#progress [data-chart]").get_attribute("data-marks")
+            assert len(json.loads(marks)) >= 5
             assert page.evaluate("window.marker") == "same page", "it was never loaded anew"
             assert page.evaluate("window.shifts") == []
             shoot(page, f"live-{size}")
@@ -345,5 +363,9 @@ def test_a_page_stays_small_however_much_happens(
     with events.open("a") as file:
         for number in range(3000):
             file.write(f'{{"event":"text","role":"worker","text":"word {number}"}}\n')
+        for word in ("The last ", "words."):
+            said = {"event": "said", "role": "worker", "trial": 1, "text": word}
+            file.write(json.dumps(said) + "\n")
+    page.get_by_text("The last words.", exact=True).wait_for(timeout=20_000)
     page.get_by_text("word 2999").wait_for(timeout=20_000)
     assert page.locator("#moments li").count() <= 200

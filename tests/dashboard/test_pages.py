@@ -14,9 +14,10 @@ from leanlab.backends.scripted import ScriptedBackend
 from leanlab.lab import open_lab
 from leanlab.ledger import Ledger
 from leanlab.lock import RunLock
-from leanlab.records import Reveal
+from leanlab.overview import fingerprint_of
+from leanlab.records import Reveal, Trial
 from leanlab.running import Options, rescore, run, to_the_end
-from tests.conftest import CRASHES, GOOD, MakeLab
+from tests.conftest import CRASHES, EVALUATION, GOOD, MakeLab
 from tests.dashboard.conftest import HOST, Visit
 from tests.dashboard.filled import fill
 
@@ -68,6 +69,35 @@ def test_a_lab_that_was_never_run_says_how_to_start(lab: Path, visit: Visit) -> 
     assert "leanlab run" in text
     assert "No trial has been recorded yet." in text
     assert "No trial builds on another yet." in text
+
+
+def test_a_line_of_nothing_but_the_best_is_a_lineage(lab: Path, visit: Visit) -> None:
+    ledger = Ledger(lab / "results.jsonl")
+    fingerprint = fingerprint_of(open_lab(lab))
+    for trial in (1, 2):
+        parents = tuple(range(1, trial))
+        ledger.append(
+            Trial(
+                run="r", trial=trial, status="scored", metrics={"accuracy": trial / 4},
+                parents=parents, evaluator=fingerprint, tier="A",
+            )
+        )  # fmt: skip
+    text = words(visit(lab.parent), "/lab/lengths")
+    assert "The best came by way of 1 → 2" in text
+    assert "No trial builds on another yet." not in text
+
+
+def test_a_lab_of_many_metrics_offers_a_few_at_once(lab: Path, visit: Visit) -> None:
+    metrics = {"accuracy": 0.5} | {f"secret_{n}": 0.5 for n in range(9)}
+    fingerprint = fingerprint_of(open_lab(lab))
+    one = Trial(run="r", trial=1, status="scored", metrics=metrics, evaluator=fingerprint, tier="A")
+    Ledger(lab / "results.jsonl").append(one)
+    client = visit(lab.parent)
+    text = words(client, "/lab/lengths")
+    assert "5 more" in text
+    assert "each trial's page has all of its metrics" in text
+    assert "4 more" in words(client, "/lab/lengths?metric=secret_8")
+    assert "secret_8" in words(client, "/lab/lengths/trial/1")
 
 
 def test_a_real_run_is_shown_whole(make_lab: MakeLab, visit: Visit) -> None:
@@ -287,3 +317,62 @@ def test_the_conversation_with_the_worker_is_shown_where_it_was_kept(
     assert '"content": "Find <the> rule."' in words(visit(lab.parent), "/lab/lengths/trial/1")
     kept.write_text('{"id":"ssss')
     assert '{"id":"ssss' in words(visit(lab.parent), "/lab/lengths/trial/1")
+
+
+def test_a_conversation_that_went_by_is_told_where_none_was_kept(lab: Path, visit: Visit) -> None:
+    fill(lab, 2)
+    said = [
+        {"event": "trial_started", "trial": 1, "left": 2},
+        {"event": "turn_started", "role": "worker", "trial": 1},
+        {"event": "said", "role": "worker", "trial": 1, "text": "I will count"},
+        {"event": "said", "role": "worker", "trial": 1, "text": " <each> letter."},
+        {"event": "tool_called", "role": "worker", "trial": 1, "tool": "validate",
+         "arguments": '{"file": "x.py"}'},
+        {"event": "tool_answered", "role": "worker", "trial": 1, "tool": "validate",
+         "text": "VALID", "refused": False},
+        {"event": "used", "role": "worker", "trial": 1, "tokens": 1200, "cost_usd": 0.5},
+        {"event": "sent_back", "trial": 1, "status": "crashed", "message": "It raised."},
+        {"event": "said", "role": "critic", "trial": 1, "text": "Not the Worker's."},
+        {"event": "trial_started", "trial": 2, "left": 1},
+        {"event": "said", "role": "worker", "trial": 2, "text": "Of another trial."},
+    ]  # fmt: skip
+    (lab / ".leanlab").mkdir()
+    lines = [json.dumps(each, separators=(",", ":")) + "\n" for each in said]
+    (lab / ".leanlab" / "events.jsonl").write_text("".join(lines))
+    text = words(visit(lab.parent), "/lab/lengths/trial/1")
+    told = text.partition("Transcript: worker, as it went by")[2].partition("Log")[0]
+    assert "I will count <each> letter. [validate]" in told
+    assert '[validate] {"file": "x.py"} [validate answered] VALID' in told
+    assert "[sent back, crashed] It raised." in told
+    assert "Not the Worker's." not in told
+    assert "Of another trial." not in told
+    assert "1,200 tokens, $0.5000" in text
+    assert "worker · says I will count <each> letter. worker · validate" in text
+    kept = lab / ".leanlab" / "sessions" / "ssssssssssss.json"
+    kept.parent.mkdir()
+    kept.write_text('{"items":["the whole"]}')
+    text = words(visit(lab.parent), "/lab/lengths/trial/1")
+    assert "the whole" in text
+    assert "as it went by" not in text
+
+
+LEAVES = EVALUATION.replace(
+    'return {"accuracy": right / len(INPUTS), "secret": float(right)}',
+    """folder = lab.folder / "artifacts"
+    folder.mkdir(exist_ok=True)
+    (folder / "values.txt").write_text(f"values {values}")
+    return labkit.Verdict(
+        metrics={"accuracy": right / len(INPUTS)},
+        artifacts=(labkit.Artifact(name="What it said", path="artifacts/values.txt"),),
+    )""",
+)
+
+
+def test_what_an_evaluation_left_is_on_the_trials_page(make_lab: MakeLab, visit: Visit) -> None:
+    lab = make_lab(evaluation=LEAVES)
+    run(lab, backend=ScriptedBackend([GOOD]), trials=1)
+    client = visit(lab.parent)
+    text = words(client, "/lab/lengths/trial/1")
+    assert "What it said artifacts/values.txt Save" in text
+    assert "values [0, 1, 2, 3, 2, 1]" in text
+    assert client.get("/lab/lengths/trial/1/artifact/0").text == "values [0, 1, 2, 3, 2, 1]"

@@ -5,11 +5,17 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from leanlab.dashboard.inside import NotShown, read_inside
+from leanlab.lab import open_lab
+from leanlab.ledger import Ledger
+from leanlab.overview import fingerprint_of
+from leanlab.records import Artifact, Trial
 from tests.conftest import GOOD, MakeLab
 from tests.dashboard.conftest import HOST, TOKEN, Visit
 from tests.dashboard.filled import fill
@@ -242,3 +248,128 @@ def _poison(lab: Path, evil: str) -> None:
         {"event": evil, "who": evil, "text": evil, evil: {"deep": evil}},
     ]
     (state / "events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in events))
+
+
+# Artifacts.
+
+
+def leave(lab: Path, *artifacts: dict[str, object], metrics: dict[str, float]) -> None:
+    """Record one trial that left these."""
+    one = Trial(
+        run="r",
+        trial=1,
+        status="scored",
+        metrics=metrics,
+        evaluator=fingerprint_of(open_lab(lab)),
+        tier="A",
+        artifacts=msgspec.convert(artifacts, tuple[Artifact, ...]),
+    )
+    Ledger(lab / "results.jsonl").append(one)
+
+
+def test_an_artifact_is_looked_into_and_saved_and_never_opened_as_a_page(
+    lab: Path, visit: Visit
+) -> None:
+    text = "<script>alert(1)</script>\n" * 2000
+    (lab / "artifacts").mkdir()
+    (lab / "artifacts" / 'a "b"\n.html').write_text(text)
+    leave(lab, {"name": "A page", "path": 'artifacts/a "b"\n.html'}, metrics={"accuracy": 0.5})
+    client = visit(lab.parent)
+    page = client.get("/lab/lengths/trial/1").text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "[the rest is left out]" in page
+    assert page.count("alert(1)") < 1000
+    answer = client.get("/lab/lengths/trial/1/artifact/0")
+    assert answer.text == text
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    kept = answer.headers["content-disposition"]
+    assert kept == "attachment; filename*=UTF-8''a%20%22b%22%0A.html"
+    assert (
+        visit(lab.parent, by_link=False).get("/lab/lengths/trial/1/artifact/0").status_code == 403
+    )
+    for place in ("1", "-1", "99999999999999999999", "x", "0/../../../lab.json"):
+        assert client.get(f"/lab/lengths/trial/1/artifact/{place}").status_code == 404
+    assert client.get("/lab/lengths/trial/2/artifact/0").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "evaluation.py",
+        "/etc/passwd",
+        "artifacts",
+        "artifacts/",
+        "artifacts/.",
+        "artifacts/../evaluation.py",
+        "../lengths/artifacts/good",
+        "artifacts/link",
+        "artifacts/folder/passwd",
+        "artifacts/pipe",
+        "artifacts/gone",
+        "artifacts/good\0",
+        "",
+    ],
+)
+def test_no_artifact_leads_out_of_its_folder(lab: Path, visit: Visit, path: str) -> None:
+    folder = lab / "artifacts"
+    folder.mkdir()
+    (folder / "good").write_text("fine")
+    (folder / "link").symlink_to("/etc/passwd")
+    (folder / "folder").symlink_to("/etc")
+    os.mkfifo(folder / "pipe")
+    leave(
+        lab, {"name": "bad", "path": path}, {"name": "good", "path": "artifacts/good"},
+        metrics={"accuracy": 0.5},
+    )  # fmt: skip
+    client = visit(lab.parent)
+    page = client.get("/lab/lengths/trial/1")
+    assert page.status_code == 200
+    assert "root:" not in page.text
+    assert "def evaluate" not in page.text
+    assert client.get("/lab/lengths/trial/1/artifact/0").status_code == 404
+    assert client.get("/lab/lengths/trial/1/artifact/1").text == "fine"
+
+
+def test_a_linked_artifact_folder_is_not_followed(lab: Path, visit: Visit) -> None:
+    (lab / "artifacts").symlink_to("/etc")
+    leave(lab, {"name": "bad", "path": "artifacts/passwd"}, metrics={"accuracy": 0.5})
+    client = visit(lab.parent)
+    assert "root:" not in client.get("/lab/lengths/trial/1").text
+    assert client.get("/lab/lengths/trial/1/artifact/0").status_code == 404
+
+
+def test_what_may_tell_of_hidden_metrics_waits_until_they_were_shown(
+    lab: Path, visit: Visit
+) -> None:
+    (lab / "artifacts").mkdir()
+    (lab / "artifacts" / "labels").write_text("the labels")
+    (lab / "artifacts" / "plot").write_text("the plot")
+    leave(
+        lab,
+        {"name": "labels", "path": "artifacts/labels"},
+        {"name": "plot", "path": "artifacts/plot", "visible": True},
+        metrics={"accuracy": 0.5, "secret": 3.0},
+    )
+    client = visit(lab.parent)
+    page = client.get("/lab/lengths/trial/1").text
+    assert "the labels" not in page
+    assert "the plot" in page
+    assert client.get("/lab/lengths/trial/1/artifact/0").status_code == 404
+    assert client.get("/lab/lengths/trial/1/artifact/1").text == "the plot"
+    client.post("/lab/lengths/trial/1/reveal", headers=SAME)
+    assert "the labels" in client.get("/lab/lengths/trial/1").text
+    assert client.get("/lab/lengths/trial/1/artifact/0").text == "the labels"
+
+
+def test_the_name_of_a_metric_stays_in_its_attribute(lab: Path, visit: Visit) -> None:
+    name = "x' onfocus='alert(1)' \"><script>\u202e\x1b"
+    leave(lab, metrics={"accuracy": 0.5, name: 3.0})
+    client = visit(lab.parent)
+    client.post("/lab/lengths/trial/1/reveal", headers=SAME)
+    text = client.get("/lab/lengths", params={"metric": name}).text
+    (marks,) = re.findall(r"data-marks='([^']*onfocus[^']*)'", text)
+    ((_, _, trial, words),) = json.loads(marks)
+    assert trial == 1
+    assert words == "x' onfocus='alert(1)' \"><script> 3.0"
+    assert "\u202e" not in text

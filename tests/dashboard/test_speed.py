@@ -15,8 +15,8 @@ from leanlab.dashboard import charts
 from tests.dashboard.filled import fill
 
 RECORDS = 100_000
-OPEN = """
-import msgspec, resource, sys, time
+OPEN = r"""
+import msgspec, re, sys, time
 from pathlib import Path
 from starlette.testclient import TestClient
 from leanlab.dashboard.app import make_app
@@ -39,7 +39,9 @@ for page in ("?sort=value", "?page=40", "?metric=secret", "?q=attempt+99", "/tri
 since = time.process_time()
 client.get("/lab/lengths")
 again = time.process_time() - since
-print(floor, first, again, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# Not ru_maxrss, which begins with what the process that started this one had taken.
+most = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+print(floor, first, again, int(most[1]) / 1024)
 """
 
 
@@ -47,14 +49,14 @@ print(floor, first, again, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 
 def test_100_000_records_open_in_a_second_and_stay_under_200_megabytes(lab: Path) -> None:
     """CPU time, the best of three processes.
 
-    A second, or seven times what decoding every line takes by itself, where the machine is slow.
+    A second, or five times what decoding every line takes by itself, where the machine is slow.
     """
     fill(lab, RECORDS * 5 // 6)
     assert (lab / "results.jsonl").read_bytes().count(b"\n") >= RECORDS - 1
     for _ in range(3):
         floor, *measured = opened(lab.parent)
         print(f"decoded in {floor:.2f} s; {measured}")
-        limits = (max(1.0, 7 * floor), max(0.5, 3 * floor), 200)
+        limits = (max(1.0, 5 * floor), max(0.5, 2 * floor), 200)
         if all(one < limit for one, limit in zip(measured, limits, strict=True)):
             return
     raise AssertionError(f"{measured} exceeds {limits}")
@@ -86,9 +88,8 @@ def test_a_reduced_chart_keeps_every_buckets_extremes(values: list[float], bucke
 
 @given(values=st.lists(numbers, min_size=1, max_size=200))
 def test_the_best_so_far_never_falls_and_ends_at_the_best(values: list[float]) -> None:
-    points = [(float(place), value) for place, value in enumerate(values)]
     for direction, choose in (("maximize", max), ("minimize", min)):
-        rises = charts.best_so_far(points, direction)
+        rises = charts.best_so_far(values, direction)
         assert values[rises[-1]] == choose(values)
         assert values.index(choose(values)) == rises[-1], "the earliest on a tie"
 

@@ -117,7 +117,14 @@ function showMoments() {
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   if (moments[0].kind === "started") { list.replaceChildren(); }
   list.querySelector(".none")?.remove();
-  list.append(...moments.map(momentItem));
+  for (const moment of moments) {
+    const last = list.lastElementChild;
+    if (moment.kind === "says" && last?.dataset.says === moment.who) {
+      last.querySelector(".text").append(moment.text);
+    } else {
+      list.append(momentItem(moment));
+    }
+  }
   while (list.childElementCount > MOST_MOMENTS) { list.firstElementChild.remove(); }
   if (atEnd) { list.scrollTop = list.scrollHeight; }
 }
@@ -126,6 +133,7 @@ function momentItem(moment) {
   const kind = element("span", "kind", moment.who ? `${moment.who} · ${moment.kind}` : moment.kind);
   if (moment.kind === "started") { kind.append(element("span", "of", ` trial ${moment.trial}`)); }
   const item = element("li", moment.tone || "plain", "");
+  if (moment.kind === "says") { item.dataset.says = moment.who; }
   item.append(kind);
   if (moment.text) { item.append(element("span", "text", moment.text)); }
   return item;
@@ -144,32 +152,32 @@ function readable(chart) {
   let marks = null;
   let at = -1;
   const tip = element("div", "tip", "");
-  tip.hidden = true;
+  const spot = element("div", "spot", "");
   tip.setAttribute("aria-live", "polite");
+  const home = chart.dataset.chart;
+  const isBars = "bars" in chart.dataset;
 
+  // Marks are told as [percent of the width, height, trial, words]: read when they are first needed.
   const measure = () => {
     const frame = chart.getBoundingClientRect();
-    marks = [...chart.querySelectorAll(".mark")].map((mark) => {
-      const shape = (mark.querySelector("rect:not(.hit)") || mark).getBoundingClientRect();
-      return {
-        mark,
-        bar: mark.classList.contains("bar"),
-        x: shape.left + shape.width / 2 - frame.left,
-        y: shape.top + shape.height / 2 - frame.top,
-      };
-    });
+    const plot = chart.querySelector(".plot").getBoundingClientRect();
+    marks = JSON.parse(chart.dataset.marks).map(([x, y, trial, words]) => ({
+      x: plot.left - frame.left + x * plot.width / 100,
+      y: plot.top - frame.top + y,
+      words: `Trial ${trial}: ${words}`,
+      address: home + trial,
+    }));
     marks.sort((a, b) => a.x - b.x || a.y - b.y);
   };
 
   const show = (index) => {
-    if (marks[at]) { marks[at].mark.classList.remove("at"); }
     at = index;
-    tip.hidden = at < 0;
-    if (at < 0) { return; }
-    if (!tip.isConnected) { chart.append(tip); }
-    const { mark, x, y } = marks[at];
-    mark.classList.add("at");
-    tip.textContent = mark.dataset.words;
+    if (at < 0) { tip.remove(); spot.remove(); return; }
+    if (!tip.isConnected) { chart.append(spot, tip); }
+    const { x, y, words } = marks[at];
+    spot.style.left = `${x}px`;
+    spot.style.top = `${y}px`;
+    tip.textContent = words;
     const room = chart.clientWidth - tip.offsetWidth;
     const above = y - tip.offsetHeight - 12;
     tip.style.left = `${Math.max(0, Math.min(room, x - tip.offsetWidth / 2))}px`;
@@ -185,7 +193,7 @@ function readable(chart) {
     let least = 40 * 40;
     marks.forEach((each, index) => {
       const across = (each.x - x) ** 2;
-      const distance = each.bar ? across : across + (each.y - y) ** 2;
+      const distance = isBars ? across : across + (each.y - y) ** 2;
       if (distance < least) { least = distance; found = index; }
     });
     return found;
@@ -197,17 +205,22 @@ function readable(chart) {
     if (found !== at) { show(found); }
   });
   chart.addEventListener("pointerleave", () => { if (marks) { show(-1); } });
-  chart.addEventListener("click", (event) => {
-    if (event.defaultPrevented || event.target.closest("a") || event.button !== 0) { return; }
+  // As a link: the middle button, or Ctrl, opens it beside this page.
+  const open = (event) => {
     const found = nearest(event);
-    if (found >= 0) { location.href = marks[found].mark.getAttribute("href"); }
-  });
+    if (found < 0 || event.button > 1) { return; }
+    event.preventDefault();
+    const beside = event.button === 1 || event.ctrlKey || event.metaKey;
+    window.open(marks[found].address, beside ? "_blank" : "_self");
+  };
+  chart.addEventListener("click", open);
+  chart.addEventListener("auxclick", open);
   chart.addEventListener("focus", () => { marks = null; });
   chart.addEventListener("blur", () => { if (marks) { show(-1); } });
   chart.addEventListener("keydown", (event) => {
     const steps = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
     if (event.key === "Enter" && at >= 0) {
-      location.href = marks[at].mark.getAttribute("href");
+      location.href = marks[at].address;
     } else if (event.key in steps && !event.altKey && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       if (!marks) { measure(); }
