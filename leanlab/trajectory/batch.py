@@ -12,6 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory.bodies import NAMES
+from leanlab.trajectory.images import Image
+from leanlab.trajectory.preimages import preimage
+from leanlab.trajectory.undoing import unknown
 from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity
 
 if TYPE_CHECKING:
@@ -102,7 +105,30 @@ class Batch:
         self.output_type = functions[0].output_type
         self.kind = KINDS[self.output_type]
         self.size = len(functions)
+        self._functions, self._bodies = functions, bodies
         self._expressions, self._names = _written(functions, bodies)
+
+    @cached_property
+    def sure(self) -> bool:
+        """Whether it shows from their source that they return the type they declare."""
+        image = Image(KINDS[self.input_type])
+        written = map(returned, self._functions)
+        return all(one is not None and image.type(one) is self.kind for one in written)
+
+    @cached_property
+    def telling(self) -> list[Single]:
+        """The functions that may tell what they were given, one by one."""
+        singles = [Single(one, self._bodies) for one in self._functions]
+        return [one for one in singles if one.preimage is not unknown]
+
+    @cached_property
+    def silent(self) -> Batch | None:
+        """The others."""
+        told = [one._functions[0].name for one in self.telling]
+        left = [one for one in self._functions if one.name not in told]
+        if not told or not left:
+            return self if left else None
+        return Batch(left, self._bodies)
 
     @cached_property
     def made(self) -> Callable[[Sequence[Any]], list[Any]]:
@@ -134,6 +160,15 @@ class Batch:
         return _compiled(lines, self._names)
 
 
+class Single(Batch):
+    """A Batch of one function, which may tell what it was given from what it made."""
+
+    def __init__(self, function: FunctionDef, bodies: Mapping[str, Body]) -> None:
+        super().__init__([function], bodies)
+        self.expression = returned(function)
+        self.preimage = preimage(self.expression, function.input_type, function.output_type)
+
+
 def _compiled(lines: list[str], names: dict[str, Any]) -> Callable[..., Any]:
     found: dict[str, Any] = {}
     exec(compile("\n".join(lines), "<functions>", "exec"), names, found)  # noqa: S102 - checked
@@ -158,16 +193,30 @@ def _written(
 
 def _expression(function: FunctionDef, body: str) -> str:
     """What stands for a call of the function, whose body has that name, on x."""
-    source = "def function(x):\n" + textwrap.indent(textwrap.dedent(function.code), "    ")
-    definition = ast.parse(source).body[0]
-    nodes = list(ast.walk(definition))
-    if any(map(_may_change, nodes)):
+    definition = _definition(function)
+    if _changes(definition):
         return f"{body}(_fresh(x))"
-    (first, *others) = definition.body  # type: ignore[attr-defined]
-    alone = isinstance(first, ast.Return) and first.value is not None and not others
-    if not alone or any(isinstance(node, ast.NamedExpr) for node in nodes):
-        return f"{body}(x)"
-    return f"({ast.unparse(first.value)})"
+    alone = returned(function)
+    return f"{body}(x)" if alone is None else f"({ast.unparse(alone)})"
+
+
+def returned(function: FunctionDef) -> ast.expr | None:
+    """Return the expression that is all of a function's body, if it is one that changes nothing."""
+    definition = _definition(function)
+    (first, *others) = definition.body
+    if others or not isinstance(first, ast.Return) or _changes(definition):
+        return None
+    named = any(isinstance(node, ast.NamedExpr) for node in ast.walk(definition))
+    return None if named else first.value
+
+
+def _definition(function: FunctionDef) -> ast.FunctionDef:
+    source = "def function(x):\n" + textwrap.indent(textwrap.dedent(function.code), "    ")
+    return ast.parse(source).body[0]  # type: ignore[return-value]
+
+
+def _changes(definition: ast.FunctionDef) -> bool:
+    return any(map(_may_change, ast.walk(definition)))
 
 
 def _may_change(node: ast.AST) -> bool:

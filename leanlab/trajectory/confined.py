@@ -17,8 +17,9 @@ from leanlab.trajectory.asking import Question, understood
 from leanlab.trajectory.search import Answer
 
 _MODULES = (
-    "values", "bodies", "library", "execution", "search", "plain", "batch", "layers", "graph",
-    "vectors", "descent", "ranking", "exact", "solvers", "interchange", "asking",
+    "values", "bodies", "library", "execution", "search", "plain", "images", "undoing",
+    "preimages", "batch", "way", "wanted", "layers", "graph", "vectors", "descent",
+    "ranking", "exact", "solvers", "interchange", "asking",
 )  # fmt: skip
 """In an order in which each finds those that it imports."""
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from leanlab.trajectory.batch import Batch
 from leanlab.trajectory.descent import Descent
 from leanlab.trajectory.graph import NOTHING, Graph
-from leanlab.trajectory.layers import Layers, Way
+from leanlab.trajectory.layers import Layers
 from leanlab.trajectory.ranking import ranked
 from leanlab.trajectory.search import OverBudget, Spent
 from leanlab.trajectory.values import grading, identity
 from leanlab.trajectory.vectors import Guide, Vectors
+from leanlab.trajectory.way import Way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

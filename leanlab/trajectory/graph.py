@@ -46,6 +46,9 @@ class Graph:
         self.spent = spent
         self._numbers: dict[str, dict[Hashable, int]] = {name: {} for name in KINDS}
         self._values: list[Any] = []
+        self._blank: dict[str, list[int | None]] = {
+            name: [None] * len(each) for name, each in steps.items()
+        }
         self.rows: list[list[int | None]] = []
         """Of each value, what each function makes of it; None where nobody asked (see cell)."""
         self.types: list[str] = []
@@ -63,7 +66,7 @@ class Graph:
             if kind in _SMALL or within_caps(value):
                 found = len(self._values)
                 self._values.append(value if kind in PLAIN_KEYS else fresh(value))
-                self.rows.append([None] * len(self._steps[name]))
+                self.rows.append(self._blank[name])
                 self.types.append(name)
                 self.spent.keep(_VALUE_BYTES)
             table[key] = found
@@ -121,5 +124,8 @@ class Graph:
                 found = NOTHING
             else:
                 found = self.number(made, name) if type(made) is kind else NOTHING
+            if row is self._blank[self.types[number]]:
+                # Of most values nobody asks anything.
+                row = self.rows[number] = row.copy()
             row[place] = found
         return found

@@ -11,85 +11,34 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from leanlab.trajectory.batch import Row, equals_itself
 from leanlab.trajectory.values import (
     KINDS,
     MAX_SIZE,
     PLAIN_KEYS,
     fresh,
     identity,
-    same,
     within_caps,
 )
+from leanlab.trajectory.wanted import Goal, Wanted, keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 
     from leanlab.trajectory.batch import Batch
-    from leanlab.trajectory.library import FunctionLibrary
-    from leanlab.trajectory.search import Name, Spent
+    from leanlab.trajectory.search import Spent
+    from leanlab.trajectory.wanted import Keyed
+    from leanlab.trajectory.way import Way
 
 _CHUNK = 500
 """Values between two looks at the clock."""
+_TRIED = 3
+"""Layers that are so small that preimages of the goal cost more than trying every function."""
+_DEAR = 4
+"""Values that a function is run on in the time that one preimage takes, about."""
 _MADE = 5_000
 """Values that were made and are not yet compared with those that were seen, about."""
 _ENTRY_BYTES = 120
 """What a value takes in a layer and in the set of those seen, beside itself; measured."""
-
-
-def _is_among(keys: set[Hashable]) -> Callable[[Any], bool]:
-    return lambda value: identity(value) in keys
-
-
-class Way:
-    """What of a library can lie between values of one type and a goal's type."""
-
-    def __init__(
-        self, batches: Iterable[Batch], library: FunctionLibrary, start: str, goal: str
-    ) -> None:
-        self.goal = goal
-        batches = list(batches)
-        self.first = _distances([(one.input_type, one.output_type) for one in batches], start)
-        """The least number of functions from the start's type to a type."""
-        batches = [one for one in batches if one.input_type in self.first]
-        self.far = _distances([(one.output_type, one.input_type) for one in batches], goal)
-        """The least number of functions from a type to the goal's; a type is missing where there
-        is no way."""
-        self.span = max(self.far.values())
-        useful = [one for one in batches if one.output_type in self.far]
-        self.into = {kind: [one for one in useful if one.output_type == kind] for kind in self.far}
-        """Batches by the type they return."""
-        types = {(one.input_type, one.output_type) for one in useful}
-        functions = [one for one in library if (one.input_type, one.output_type) in types]
-        self.rows = {
-            kind: Row([one for one in functions if one.input_type == kind], library.bodies, goal)
-            for kind in self.far
-        }
-        """Functions by the type they take, in the order of the library."""
-        self._start = start
-        self.steps = {
-            kind: [
-                (library.bodies[one.name], KINDS[one.output_type], one.output_type)
-                for one in row.functions
-            ]
-            for kind, row in self.rows.items()
-        }
-
-    def names(self, places: Iterable[int]) -> tuple[Name, ...]:
-        """Name the functions at those places, each among those that take what is there by then."""
-        found, kind = [], self._start
-        for place in places:
-            function = self.rows[kind].functions[place]
-            found.append(function.name)
-            kind = function.output_type
-        return tuple(found)
-
-
-def _distances(steps: Sequence[tuple[str, str]], start: str) -> dict[str, int]:
-    found = {start: 0}
-    while ahead := {b for a, b in steps if a in found and b not in found}:
-        found |= dict.fromkeys(ahead, max(found.values()) + 1)
-    return found
 
 
 class Layers:
@@ -97,7 +46,7 @@ class Layers:
 
     def __init__(self, way: Way, start: Any, name: str, goal: Any, spent: Spent) -> None:
         self._way = way
-        self._goal = goal
+        self._goal = Goal(way, goal, spent)
         self._spent = spent
         start = fresh(start)
         self._layers: dict[str, list[list[Any]]] = {kind: [] for kind in way.far}
@@ -109,14 +58,14 @@ class Layers:
         self._last: list[dict[str, list[Any]]] = []
         self._within: int | None = None
         """The least bound within which the goal was reached."""
-        self._by_equality = equals_itself(goal)
 
     def reach(self, bound: int) -> bool:
         """Tell whether at most `bound` functions can lead to the goal."""
         while len(self._last) < bound:
-            self._last.append(self._before_goal(len(self._last)))
-            if self._within is None and self._last[-1]:
-                self._within = len(self._last)
+            depth = len(self._last)
+            self._last.append(self._before_goal(depth))
+            if self._within is None and (self._last[-1] or self._comes_to(depth)):
+                self._within = depth + 1
         return self._within is not None and self._within <= bound
 
     def width(self, bound: int) -> int:
@@ -135,55 +84,105 @@ class Layers:
         """
         self.reach(bound)
         found: dict[str, dict[Hashable, int]] = {kind: {} for kind in self._way.far}
-        level: dict[str, set[Hashable]] = defaultdict(set)
+        level: dict[str, Keyed] = defaultdict(dict)
+        if bound > _TRIED:
+            level |= {one.kind: dict(one.values) for one in self._goal.before}
         for before in self._last[:bound]:
             for kind, values in before.items():
-                level[kind].update(map(identity, values))
+                level[kind] |= keyed(values)
         for steps in range(1, bound + 1):
             for kind, keys in level.items():
                 found[kind] |= dict.fromkeys(keys, steps)
             if steps < bound:
-                level = self._before(level, found, bound - steps - 1)
+                # The goal is no nearer: what is so near to it is no nearer to the start.
+                nearest = (self._within or 0) - steps - 1
+                level = self._before(level, found, range(nearest, bound - steps))
         return found
 
     def _before(
-        self,
-        level: dict[str, set[Hashable]],
-        found: dict[str, dict[Hashable, int]],
-        deepest: int,
-    ) -> dict[str, set[Hashable]]:
-        """Return the keys, not yet found, of which one function makes something of the level."""
-        ahead: dict[str, set[Hashable]] = defaultdict(set)
-        for kind, keys in level.items():
-            bare = KINDS[kind] in PLAIN_KEYS or (
-                KINDS[kind] is float and not keys & {"nan", "0.0", "-0.0"}
-            )
-            among = None if bare else _is_among(keys)
+        self, level: dict[str, Keyed], found: dict[str, dict[Hashable, int]], depths: range
+    ) -> dict[str, Keyed]:
+        """Return what was not yet found, of which one function makes something of the level."""
+        ahead: dict[str, Keyed] = defaultdict(dict)
+        for kind, values in level.items():
+            wanted = Wanted(self._way, kind, values, self._spent)
             for batch in self._way.into[kind]:
                 given = batch.input_type
-                for depth in range(self._way.first[given], deepest + 1):
-                    for chunk in self._chunks(self._layer(depth, given), batch):
-                        hits = batch.accepted(chunk, among) if among else batch.among(chunk, keys)
-                        if hits:
-                            ahead[given].update(map(identity, hits))
-        new = {kind: keys - found[kind].keys() for kind, keys in ahead.items()}
-        return {kind: keys for kind, keys in new.items() if keys}
+                if self._way.first[given] < depths.stop:
+                    ahead[given] |= self._made_from(batch, wanted, depths, found[given].keys())
+        new = {
+            kind: {key: one for key, one in each.items() if key not in found[kind]}
+            for kind, each in ahead.items()
+        }
+        return {kind: each for kind, each in new.items() if each}
+
+    def _made_from(
+        self, batch: Batch, wanted: Wanted, depths: range, known: Collection[Hashable]
+    ) -> Keyed:
+        """Return what of the layers of those depths is made something wanted by one function.
+
+        There may be more, of other layers. What is known may be left out.
+        """
+        given = batch.input_type
+        self._layer(depths.stop - 1, given)
+        layers = self._layers[given][max(0, depths.start) : depths.stop]
+        if _DEAR * len(wanted.values) > sum(map(len, layers)):
+            return keyed(self._hits(batch, layers, wanted))
+        hits: list[Any] = []
+        if batch.silent:
+            hits += self._hits(batch.silent, layers, wanted)
+        seen = self._seen[given]
+        for single in batch.telling:
+            candidates, left = wanted.undone(single)
+            keys = keyed(candidates)
+            new = [keys[key] for key in keys if key in seen and key not in known]
+            hits += self._hits(single, [new], wanted)
+            if left:
+                hits += self._hits(single, layers, left)
+        return keyed(hits)
+
+    def _hits(self, batch: Batch, layers: Iterable[list[Any]], wanted: Wanted) -> list[Any]:
+        found: list[Any] = []
+        for layer in layers:
+            for chunk in self._chunks(layer, batch):
+                found += wanted.hits(batch, chunk)
+        return found
 
     def _before_goal(self, depth: int) -> dict[str, list[Any]]:
-        """Return the values of a layer of which one function makes the goal, by type."""
+        """Return the values of a layer of which one function makes the goal, by type.
+
+        From the layer on that is worth it, those are left out that a preimage of the goal tells.
+        """
         found: dict[str, list[Any]] = defaultdict(list)
-        for batch in self._way.into[self._way.goal]:
+        for batch in self._functions_to_try(depth):
             for chunk in self._chunks(self._layer(depth, batch.input_type), batch):
-                if self._by_equality:
-                    hits = batch.equal(chunk, self._goal)
-                else:
-                    hits = batch.accepted(chunk, self._is_goal)
+                hits = self._goal.hits(batch, chunk)
                 if hits:
                     found[batch.input_type] += hits
         return found
 
-    def _is_goal(self, value: Any) -> bool:
-        return same(value, self._goal)
+    def _functions_to_try(self, depth: int) -> Sequence[Batch]:
+        if depth >= _TRIED:
+            return [batch for batch, _ in self._goal.after]
+        return self._way.into[self._way.goal]
+
+    def _comes_to(self, depth: int) -> bool:
+        """Tell whether so many functions make one of the goal's preimages, where fewer do not."""
+        return depth >= _TRIED and any(self._makes(one, depth) for one in self._goal.before)
+
+    def _makes(self, wanted: Wanted, depth: int, further: int = 1) -> bool:
+        if not self._seen[wanted.kind].isdisjoint(wanted.values):
+            return True
+        if len(self._layers[wanted.kind]) > depth or depth < self._way.first[wanted.kind]:
+            return False
+        if not further:
+            self._layer(depth, wanted.kind)
+            return not self._seen[wanted.kind].isdisjoint(wanted.values)
+        # The layer is not needed yet, and may be large: the one before it will do.
+        return any(
+            self._hits(one, [self._layer(depth - 1, one.input_type)], left)
+            for one, left in wanted.after
+        ) or any(self._makes(one, depth - 1, further - 1) for one in wanted.before)
 
     def _layer(self, depth: int, name: str) -> list[Any]:
         """Return the values of a type that take `depth` functions and no fewer."""
@@ -199,18 +198,22 @@ class Layers:
             return layer
         kind = KINDS[name]
         made: list[Any] = []
+        sure = self._way.sure[name]
         for batch in self._way.into[name]:
             for chunk in self._chunks(self._layer(depth - 1, batch.input_type), batch):
                 made += batch.made(chunk)
                 if len(made) > _MADE:
-                    layer += self._new(made, kind, self._seen[name])
+                    layer += self._new(made, kind, self._seen[name], sure=sure)
                     made = []
-        layer += self._new(made, kind, self._seen[name])
+        layer += self._new(made, kind, self._seen[name], sure=sure)
         return layer
 
-    def _new(self, made: list[Any], kind: type, seen: set[Hashable]) -> list[Any]:
-        """Return those of the values of a kind that were not seen, once each; mark them seen."""
-        if not {kind}.issuperset(map(type, made)):
+    def _new(self, made: list[Any], kind: type, seen: set[Hashable], *, sure: bool) -> list[Any]:
+        """Return those of the values of a kind that were not seen, once each; mark them seen.
+
+        sure says that they are all of that kind.
+        """
+        if not (sure or {kind}.issuperset(map(type, made))):
             made = [one for one in made if type(one) is kind]
         if kind not in PLAIN_KEYS and kind is not float:
             keyed = {identity(one): one for one in made}
@@ -227,7 +230,9 @@ class Layers:
         seen.update(odd)
         content = sum(map(len, bare)) if kind in (str, bytes) else 32 * len(bare)
         self._spent.keep(content + _ENTRY_BYTES * len(bare))
-        if content >= MAX_SIZE or (kind is int and bare and not _all_small(bare)):
+        if (kind in (str, bytes) and content >= MAX_SIZE and max(map(len, bare)) >= MAX_SIZE) or (
+            kind is int and bare and not _all_small(bare)
+        ):
             return list(filter(within_caps, bare))
         return [*bare, *more]
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
     from leanlab.trajectory.graph import Graph
-    from leanlab.trajectory.layers import Way
     from leanlab.trajectory.search import Task
+    from leanlab.trajectory.way import Way
 
 Vector = tuple[int, ...]
 """Numbers of the values of all examples, the anchor's first."""

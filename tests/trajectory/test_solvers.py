@@ -163,6 +163,52 @@ def test_an_example_that_needs_fewer_functions_hides_no_trajectory():
         agree(exact.solve(made, Budget(max_depth=6)), plain.solve(made, Budget(max_depth=6)))
 
 
+CLOSED = {
+    "int int": (
+        "x + 1", "2 * x", "x // 3", "x * x", "-x", "abs(x)", "x % 7", "min(max(x, -9), 9)",
+        "(x > 2) - (x < -2)", "5 - x",
+    ),
+    "int str": ("str(x)", "str(x)[::-1]"),
+    "int float": ("float(x)", "x / 4"),
+    "float float": ("abs(x)", "1.5 / x", "x * x", "math.sqrt(x)", "x % 1.0", "-x"),
+    "float int": ("math.floor(100 * (x % 1.0))", "round(x)"),
+    "float str": ("str(x)",),
+    "str str": (
+        "x[::-1]", "x + x", "x.upper()", "x.title()", "x[0]", "x.strip()",
+        "''.join([c + c for c in x])", "''.join([c for c in x if not c.isdigit()])",
+    ),
+    "str int": ("len(x)", "stable_hash(x) % 11"),
+    "str list": ("list(x)",),
+    "list list": ("x[::-1]", "x[1:]"),
+    "list str": ("''.join(x)",),
+    "int bool": ("x > 3",),
+    "bool str": ("str(x)",),
+}  # fmt: skip
+"""Code that tells much of what it was given, and never leaves these types."""
+
+
+def test_going_back_by_what_the_code_tells_loses_no_trajectory():
+    every = [(types, code) for types, codes in CLOSED.items() for code in codes]
+    stream = Stream("going back")
+    depths = set()
+    for number in range(TASKS):
+        stream.shuffle(every)
+        functions = library(**{f"f{i}": f"{a}: return {b}" for i, (a, b) in enumerate(every[:12])})
+        walk = Walks(functions, seed=number)
+        try:
+            made = walk.task(number, 7, items=2, varied=number % 2 == 0).task
+        except ConfigError:  # it has no walks so long
+            continue
+        theirs = BreadthFirst(functions).solve(made, Budget(max_depth=7, max_calls=4_000))
+        mine = Exact(functions).solve(made, Budget(max_depth=7))
+        if isinstance(theirs, Exhausted):
+            assert not isinstance(mine, Solved) or len(mine.functions) > theirs.refuted
+        else:
+            agree(mine, theirs)
+            depths.add(len(theirs.functions) if isinstance(theirs, Solved) else None)
+    assert {4, 5, 6, 7} <= depths
+
+
 # Three answers.
 
 
