@@ -62,7 +62,7 @@ def test_a_new_lab_passes_check_is_sealed_and_improves_offline(skeleton: str) ->
     assert (marks["seal"], marks["kind"], marks["sample"]) == ("✓", "✓", "✓")
     assert set(marks.values()) - {"⚠"} == {"✓"}
     # The first steps of this one's researcher are enough, and its evaluations the longest.
-    done = leanlab("run", "x", "-n", 3 if skeleton == "trajectory" else 6)
+    done = leanlab("run", "x", "-n", 2 if skeleton == "trajectory" else 6)
     assert done.exit_code == 0, done.output
     best = overview(open_lab("x")).best
     objective = open_lab("x").config.objective

@@ -214,7 +214,8 @@ def test_the_clock_of_the_limits_is_not_the_candidates(candidate):
 
 
 def test_no_time_at_all_is_timed_out(candidate):
-    one = candidate("def f(x):\n    return 1\n", seconds=0.0005)
+    slow = "import time\n\ndef f(x):\n    time.sleep(0.2)\n    return 1\n"
+    one = candidate(slow, seconds=0.0005)
     assert failure(lambda: one.call("f", ["1"])).category == "timed out"
 
 

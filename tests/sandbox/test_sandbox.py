@@ -299,8 +299,10 @@ def test_a_killed_evaluator_leaves_no_process(best_tier, how):
     evaluator = subprocess.Popen([sys.executable, "-c", EVALUATOR], stdout=subprocess.PIPE)
     with evaluator:
         assert evaluator.stdout.readline() == b"ready\n"
-        family = descendants(evaluator.pid)
-        # The zygote, two workers, and one that stands by.
+        # The zygote, two workers, and one that stands by, which comes last.
+        deadline = time.monotonic() + 2
+        while len(family := descendants(evaluator.pid)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert len(family) == 4
         evaluator.send_signal(how)
         evaluator.wait()
