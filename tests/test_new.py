@@ -19,6 +19,9 @@ from leanlab.scaffold import sources
 from leanlab.scaffold.drafting import Draft, Draftsman
 
 from .conftest import WEAK, MakeLab
+from .fake_anthropic import FakeAnthropic
+from .fake_openai import FakeOpenAI, Says
+from .test_claude_turns import answers
 
 GOLDEN = Path(__file__).parent / "golden"
 OPEN_EVALUATION = """
@@ -225,6 +228,33 @@ def test_a_draft_is_shown_changed_as_wished_and_written_when_approved(make_lab: 
     assert Path("mine/task.md").read_text() == second["task_md"]
     assert open_lab("mine").seal_file.is_file()
     assert open_lab("mine").config.name == "mine"
+
+
+@pytest.mark.parametrize("backend", ["openai", "claude"])
+def test_a_model_drafts_over_the_network(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    """Each through its own client; the change is asked for in the same conversation."""
+    first = drafted(make_lab, task_md="Return a length.\n")
+    second = first | {"task_md": "Return the length of a string.\n"}
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.setenv(name, "sk-mine")
+    command = ("new", "mine", "--describe", "lengths", "--backend", backend)
+    if backend == "openai":
+        with FakeOpenAI(*(Says(text=json.dumps(each)) for each in (first, second))) as fake:
+            monkeypatch.setenv("OPENAI_BASE_URL", fake.url)
+            done = leanlab(*command, "--model", "gpt-5-mini", says="Say whose length\nyes\n")
+        said = " ".join(map(str, fake.asked[-1].said))
+    else:
+        with FakeAnthropic(answers(**first), answers(**second)) as fake:
+            monkeypatch.setenv("ANTHROPIC_BASE_URL", fake.url)
+            done = leanlab(*command, says="Say whose length\nyes\n")
+        said = json.dumps(fake.asked[-1].body)
+    assert done.exit_code == 0, done.output
+    assert "Say whose length" in said
+    assert "lengths" in said
+    assert "✓ sample: accuracy" in done.output
+    assert Path("mine/task.md").read_text() == second["task_md"]
 
 
 @pytest.mark.parametrize("says", ["no\n", ""])
