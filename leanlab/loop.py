@@ -175,12 +175,16 @@ class Loop:
         """Have a turn that was cut off answer with the file it had written, if that is whole."""
         if turn.failure is None or turn.failure.kind not in _CUT_OFF:
             return turn
-        left = unnamed(self._bench.workspace.path, earlier)
-        if left is None or await check(*left, self._lab, self._bench.evaluator) is not None:
+        found = unnamed(self._bench.workspace.path, earlier)
+        if found is None:
             return turn
-        why = f"The Worker was cut off: {turn.failure.message.rstrip('.')}."
+        name, content = found
+        if await check(name, content, self._lab, self._bench.evaluator) is not None:
+            return turn
+        first_line = turn.failure.message.partition("\n")[0]
+        why = f"The Worker was cut off: {first_line.rstrip('.')}."
         self._emit(events.Notice(text=f"{why} What it had written is evaluated."))
-        reply = WorkerReply(experiment_file=f"experiments/{left[0]}", notes=why)
+        reply = WorkerReply(experiment_file=f"experiments/{name}", notes=why)
         return msgspec.structs.replace(turn, reply=reply)
 
     async def _assess(

@@ -246,6 +246,22 @@ def test_the_tokens_that_are_left_end_it(lab: Path, tmp_path: Path) -> None:
     assert (result.error.kind, result.tokens) == ("budget", 10)
 
 
+def test_an_answer_that_took_the_last_of_its_budget_counts(lab: Path, tmp_path: Path) -> None:
+    says = "say('used', tokens=10)\nsay('used', tokens=1)\nsay('result', data={'text': 'less'})"
+    agent = Agent(tmp_path / "agent", says)
+    result = agent.ask(lab, tmp_path, "critic", allowance=Allowance(tokens=10))
+    assert result.error is None
+    assert (result.data, result.tokens) == ({"text": "less"}, 11)
+
+
+@pytest.mark.parametrize("after", ["say('text', text='more')", "raise SystemExit"])
+def test_what_goes_on_without_a_budget_is_ended(lab: Path, tmp_path: Path, after: str) -> None:
+    agent = Agent(tmp_path / "agent", f"say('used', tokens=10)\n{after}\ntime.sleep(60)")
+    error = agent.ask(lab, tmp_path, "critic", allowance=Allowance(tokens=10)).error
+    assert error is not None
+    assert error.kind == "budget"
+
+
 def test_the_time_of_the_run_ends_it(lab: Path, tmp_path: Path) -> None:
     agent = Agent(tmp_path / "agent", "time.sleep(60)")
     error = agent.ask(lab, tmp_path, allowance=Allowance(seconds=0.3)).error

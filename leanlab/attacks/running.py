@@ -159,16 +159,18 @@ class _Campaign:
         return None
 
     async def _unconfined(self, attack: Attack) -> Seen:
-        """The same attack without confinement, where the sample itself has a score then."""
+        """The same attack unconfined; it wins nothing where the sample has no score then."""
         if self._refused is None:
             self._refused = ""
             try:
                 async with Evaluator(
                     self._stage.lab, allow_unsandboxed=True, confined=False
                 ) as evaluator:
-                    await evaluator.score(self._stage.lab.sample)
+                    outcome = await evaluator.score(self._stage.lab.sample)
+                if outcome.status != "scored":
+                    self._refused = f"not even the sample has a score: {outcome.message}"
             except LeanlabError as error:  # as where the lab runs jobs
-                self._refused = f"not even the sample is evaluated: {error}"
+                self._refused = f"not even the sample has a score: {error}"
             self._stage.reset()
         if self._refused:
             return Seen(verdict="resisted", evidence=self._refused)

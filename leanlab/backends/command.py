@@ -167,6 +167,8 @@ class _Turn:
         self._usd: float | None = None
         self._tokens: int | None = None
         self._end: Line | None = None
+        self._over: Line | None = None
+        """How it ends, for its budget is used up, unless its answer comes at once."""
         self._complaint = b""
 
     async def follow(self, process: asyncio.subprocess.Process, asked: bytes) -> Result:
@@ -194,13 +196,23 @@ class _Turn:
     async def _read(self, output: asyncio.StreamReader) -> None:
         """Take lines up to the one that ends the turn."""
         try:
-            async for raw in output:
+            while raw := await self._next_line(output):
                 self._take(raw)
                 if self._end is not None:
                     return
         except ValueError:
             text = "the command wrote a line without end"
             self._end = Line(event="failure", kind="no_output", message=text)
+
+    async def _next_line(self, output: asyncio.StreamReader) -> bytes:
+        """Return the next line, nothing at the end; with the budget used up, none that is late."""
+        if self._over is None:
+            return await output.readline()
+        try:
+            return await asyncio.wait_for(output.readline(), _LAST_WORD)
+        except TimeoutError:
+            self._end = self._over
+            return b""
 
     async def _listen(self, errors: asyncio.StreamReader) -> None:
         while chunk := await errors.read(1 << 16):
@@ -223,6 +235,8 @@ class _Turn:
         emit = self._request.emit
         if line.event in ("result", "failure"):
             self._end = line
+        elif self._over is not None and line.event != "used":
+            self._end = self._over
         elif line.event == "tool":
             shown = clipped(msgspec.json.encode(line.arguments).decode())[:500]
             emit(events.ToolCalled(role=role, trial=trial, tool=line.tool, arguments=shown))
@@ -233,13 +247,14 @@ class _Turn:
             used = events.Used(role=role, trial=trial, tokens=line.tokens, cost_usd=line.cost_usd)
             emit(used)
             if over := self._request.allowance.exceeded(self._usd, self._tokens):
-                self._end = Line(event="failure", kind="budget", message=f"{over}.")
+                # What it has found out is paid for: it may still answer, and nothing else.
+                self._over = Line(event="failure", kind="budget", message=f"{over}.")
         else:
             self._words.append(line.text or text)
             emit(events.Said(role=role, trial=trial, text=line.text or text))
 
     def _result(self, code: int | None) -> Result:
-        end = self._end
+        end = self._end or self._over
         if end is not None and end.event == "failure":
             return self.failed(end.kind, end.message or "it says no more", end.retry_after)
         if end is None and code != 0:

@@ -67,14 +67,18 @@ def unnamed(workspace: Path, earlier: Taken | None) -> tuple[str, bytes] | None:
     None where it left none, or several: nobody knows which it meant. earlier is not looked at
     again.
     """
-    found: list[tuple[str, bytes]] = []
-    with contextlib.suppress(OSError):
+    found: tuple[str, bytes] | None = None
+    try:
         for name in os.listdir(workspace / "experiments"):  # noqa: PTH208 - names alone
             with contextlib.suppress(Rejected):
                 content = look(f"experiments/{name}", workspace)[1]
                 if earlier is None or hashlib.sha256(content).hexdigest() != earlier.sha256:
-                    found.append((name, content))
-    return found[0] if len(found) == 1 else None
+                    if found is not None:
+                        return None
+                    found = name, content
+    except OSError:
+        return None
+    return found
 
 
 def unrecorded(lab: Lab, last_number: int) -> list[Path]:

@@ -4,12 +4,13 @@ The worker is forked ahead of its job, since forking a process that has imported
 than a short evaluation. A thread forks it, because both the pid namespace of children and the
 signal that a parent's end sends belong to a thread: each worker gets its own of both. The worker is
 killed when the wall-clock or CPU time is over, and when the evaluator hangs up, which a killed
-evaluator does too. Where the zygote is killed, the kernel ends its workers.
+evaluator does too. Where the zygote is killed, the kernel ends its workers, on Linux.
 """
 
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import select
 import signal
@@ -17,6 +18,7 @@ import socket
 import sys
 import time
 import warnings
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from leanlab.sandbox import kernel, wire, worker
@@ -30,6 +32,9 @@ _STACK = 8 << 20
 _LOOKS = 0.005
 """Seconds between looks at a worker, where the system does not say by itself that it has ended."""
 
+_workers: set[int] = set()
+"""Those that live, by pid."""
+
 
 def prepare() -> None:
     """Make this process one whose threads fork; once, before the first Standby."""
@@ -37,38 +42,48 @@ def prepare() -> None:
     if sys.platform == "linux":
         kernel.share_memory_among_threads()
     _thread.stack_size(_STACK)
-    # The fork is safe: meanwhile all other threads wait in the kernel, and hold no lock.
+    # The fork is safe: all other threads wait in the kernel meanwhile, or are about to end; the
+    # locks that an ending thread takes are made anew in the child, by Python and the C library.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 
 
 class Standby:
     """A worker that waits for a job, and its supervisor."""
 
-    def __init__(self, plan: worker.Plan, control: socket.socket) -> None:
+    def __init__(self, plan: worker.Plan) -> None:
         self._to_supervisor, job = socket.socketpair()
         self._to_worker, task = socket.socketpair()
         forked = _thread.allocate_lock()
         forked.acquire()
-        ours = (control, self._to_supervisor, self._to_worker)
-        _thread.start_new_thread(_supervise, (job, task, plan, ours, forked.release))
+        # With the context of this thread: that of decimal and numpy, as imports have set it.
+        run, arguments = copy_context().run, (_supervise, job, task, plan, forked.release)
+        try:
+            _thread.start_new_thread(run, arguments)
+        except RuntimeError:  # no more threads for now: start() finds both sockets closed
+            job.close()
+            task.close()
+            return
         forked.acquire()
 
     def start(self, job: bytes, descriptors: Sequence[int]) -> None:
         """Hand over a job: requests, replies and log to the worker, the last to the supervisor.
 
-        Raises OSError when the worker could not be forked, or somebody has ended it.
+        Raises OSError when there is no worker: it could not be forked, or was ended.
         """
         with self._to_worker, self._to_supervisor:
             socket.send_fds(self._to_worker, [job], descriptors[:3])
             socket.send_fds(self._to_supervisor, [job], descriptors[3:])
 
 
+def end_workers() -> None:
+    """Kill all that live: where the kernel does not do it when this process ends."""
+    for pid in [*_workers]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def _supervise(
-    job: socket.socket,
-    task: socket.socket,
-    plan: worker.Plan,
-    not_for_workers: Sequence[socket.socket],
-    forked: Callable[[], None],
+    job: socket.socket, task: socket.socket, plan: worker.Plan, forked: Callable[[], None]
 ) -> None:
     """Fork a worker, and see to its end."""
     with job:
@@ -78,7 +93,8 @@ def _supervise(
                 base = worker.address_space(plan.statm)
                 child = os.fork()
                 if child == 0:
-                    _become_worker(task, plan, base, trouble, (job, *not_for_workers))
+                    _become_worker(task, plan, base, trouble)
+                _workers.add(child)
         except OSError:
             return  # both sockets are closed, which start() finds out
         finally:
@@ -87,22 +103,16 @@ def _supervise(
     if not message:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        _workers.discard(child)
         return
     wall, cpu, _, _ = wire.JOB.unpack(message)
     with socket.socket(fileno=descriptors[0]) as evaluator:
         _report(child, wall, cpu, evaluator)
 
 
-def _become_worker(
-    task: socket.socket,
-    plan: worker.Plan,
-    base: int,
-    trouble: str,
-    not_for_workers: Sequence[socket.socket],
-) -> NoReturn:
+def _become_worker(task: socket.socket, plan: worker.Plan, base: int, trouble: str) -> NoReturn:
     try:
-        for end in not_for_workers:
-            end.close()
+        worker.keep_only(task)
         if plan.pid_namespace and os.getpid() != 1:
             trouble = trouble or "the pid namespace is not its own"
         worker.run(task, plan, base, trouble)
@@ -169,6 +179,7 @@ def _report(child: int, wall: float, cpu: float, evaluator: socket.socket) -> No
         os.kill(child, signal.SIGKILL)
         _, status, usage = os.wait4(child, 0)
         seconds = time.monotonic() - started
+    _workers.discard(child)
     code = os.waitstatus_to_exitcode(status)
     resident = usage.ru_maxrss / 1024
     end = wire.END.pack(reason, code, seconds, usage.ru_utime + usage.ru_stime, resident)
@@ -181,8 +192,9 @@ def _report(child: int, wall: float, cpu: float, evaluator: socket.socket) -> No
 def _end_of(child: int) -> int | None:
     """Return a descriptor that can be read once the child has ended; None where there is none."""
     try:
-        return os.pidfd_open(child) if sys.platform == "linux" else None
-    except OSError:  # before Linux 5.3, or in a container that does not know it
+        return os.pidfd_open(child)
+    # A Python that does not know it; Linux before 5.3, or a container that does not.
+    except (AttributeError, OSError):
         return None
 
 

@@ -105,6 +105,12 @@ def run(task: socket.socket, plan: Plan, base: int, trouble: str) -> NoReturn:
         os._exit(0)
 
 
+def keep_only(task: socket.socket) -> None:
+    """Close all descriptors but the standard ones and this: they are the zygote's and of others."""
+    os.closerange(3, task.fileno())
+    os.closerange(task.fileno() + 1, _HIGHEST_DESCRIPTOR)
+
+
 def _give_up(plan: Plan, trouble: str) -> tuple[str, bytes]:
     """Give up every privilege; return what went wrong, and the filter of system calls to install.
 
@@ -139,13 +145,13 @@ def _take(descriptors: Sequence[int]) -> None:
     os.setsid()
 
 
-def _confine(cpu: float, memory: int, trouble: str, program: bytes) -> None:
+def _confine(cpu: float, address_space: int, trouble: str, program: bytes) -> None:
     if trouble:
         raise OSError(trouble)
     # Soft and hard alike: the first process of a namespace ignores the signal of the soft limit.
-    # In whole seconds: the supervisor is exact, and this holds if somebody kills it.
+    # In whole seconds: the supervisor is exact, and this holds where it gets no time itself.
     _limit("CPU", max(1, math.ceil(cpu)))
-    _limit("AS", memory)
+    _limit("AS", address_space)
     _limit("NOFILE", _OPEN_FILES)
     for name in ("FSIZE", "CORE", "MEMLOCK", "MSGQUEUE"):
         _limit(name, 0)

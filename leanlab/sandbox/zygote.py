@@ -81,8 +81,8 @@ def main() -> None:
     gc.freeze()
     wire.send_json(control, report)
     _serve(control, plan)
-    # At once, whatever its threads do: the kernel ends their workers.
-    os._exit(0)
+    supervisor.end_workers()
+    os._exit(0)  # at once, whatever its threads do
 
 
 def _prepare(
@@ -290,7 +290,7 @@ def _become_nobody(files: Readable, reading: bool) -> None:
 
 
 def _serve(control: socket.socket, plan: worker.Plan) -> None:
-    standby = supervisor.Standby(plan, control)
+    standby = supervisor.Standby(plan)
     while True:
         job, descriptors, _, _ = socket.recv_fds(control, wire.JOB.size, 4)
         if not job:
@@ -298,7 +298,7 @@ def _serve(control: socket.socket, plan: worker.Plan) -> None:
         try:
             standby.start(job, descriptors)
         except OSError:
-            supervisor.Standby(plan, control).start(job, descriptors)
+            supervisor.Standby(plan).start(job, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
-        standby = supervisor.Standby(plan, control)
+        standby = supervisor.Standby(plan)

@@ -127,7 +127,7 @@ def test_an_attack_wins_nothing_where_jobs_are_refused(lab: Path) -> None:
     (finding,) = run_attacks(open_lab(lab), control=True, numbers=[14])
     assert finding.verdict == "resisted"
     assert finding.control == "resisted", finding.control_words
-    assert "not even the sample" in finding.control_words
+    assert "not even the sample has a score" in finding.control_words
 
 
 def test_a_program_that_is_missing_stops_the_run_in_one_line(lab: Path) -> None:

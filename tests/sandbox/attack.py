@@ -38,6 +38,7 @@ NUMBERS = {
     "mount": (165, 40),
     "prctl": (157, 167),
     "seccomp": (317, 277),
+    "pidfd_open": (434, 434),
     "landlock_create_ruleset": (444, 444),
     "landlock_add_rule": (445, 445),
     "landlock_restrict_self": (446, 446),
@@ -50,6 +51,7 @@ MECHANISMS = {
     "namespaces": ["unshare", "setns", ("clone", 0, JUMP_SET, NEW_NAMESPACES)],
     "mount": ["mount"],
     "landlock": ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"],
+    "pidfd": ["pidfd_open"],
     "restrict": ["landlock_restrict_self"],
     "seccomp": ["seccomp", ("prctl", 0, JUMP_EQUAL, PR_SET_SECCOMP)],
 }

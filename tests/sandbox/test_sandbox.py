@@ -348,3 +348,37 @@ def test_a_killed_standby_is_replaced(best_tier):
             while alive(standby):
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
+
+
+def test_workers_end_alike_where_nothing_tells_that_they_did(best_tier):
+    """Before Linux 5.3 there is no descriptor of a process: the supervisor looks instead."""
+    if best_tier == "none":
+        pytest.skip("this machine gives no tier")
+    script = (
+        "import runpy, sys\n"
+        "runpy.run_path(sys.argv[1])['deny'](['pidfd'])\n"
+        "from leanlab.config import Limits\n"
+        "from leanlab.errors import CandidateFailed\n"
+        "from leanlab.sandbox import Sandbox\n"
+        "def ended(source, **limits):\n"
+        "    with sandbox.process(Limits(**limits)) as one:\n"
+        "        try:\n"
+        "            one.load(source, 'x.py')\n"
+        "            print(one.call('f', [0], reply='bit').marks)\n"
+        "        except CandidateFailed as failed:\n"
+        "            print(failed.category)\n"
+        "    print(one.usage.reason)\n"
+        "with Sandbox() as sandbox:\n"
+        "    ended(b'def f(x): return 1')\n"
+        "    ended(b'def f(x):\\n import os\\n os._exit(3)')\n"
+        "    ended(b'def f(x):\\n while 1: pass', seconds=0.3)\n"
+        "    ended(b'def f(x):\\n while 1: pass', cpu_seconds=0.3)\n"
+    )
+    attack = Path(__file__).with_name("attack.py")
+    done = subprocess.run(
+        [sys.executable, "-c", script, attack], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == [
+        "b'1'", "closed", "died", "ended", "timed out", "timed out",
+        "out of cpu time", "out of cpu time",
+    ], done.stderr  # fmt: skip
