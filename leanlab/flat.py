@@ -33,7 +33,8 @@ def decode(line: bytes, number: int) -> Trial | None:
     score was made, so it counts as unconfined.
     """
     try:
-        row = json.loads(line)
+        # Of half a character, which JSON can write and UTF-8 cannot, a question mark is left.
+        row = json.loads(json.dumps(json.loads(line), ensure_ascii=False).encode(errors="replace"))
     except ValueError:
         return None
     if not isinstance(row, dict) or _OURS & row.keys():

@@ -115,7 +115,8 @@ class Ledger:
                     yield _reread(file.readline().rstrip(b"\n"), line + 1)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LedgerError(
-                f"{self.path} line {line + 1} is no longer what it was: {error}. Look again."
+                f"{self.path} line {line + 1} cannot be read as a record: {error}. Look again, "
+                "or ask leanlab check."
             ) from error
 
     def _from(self, file: BinaryIO) -> Iterator[AnyRecord]:
@@ -151,18 +152,23 @@ class Ledger:
             *lines, torn = (torn + chunk).split(b"\n")
             if batch := self._accept_all(lines, decode):
                 yield batch
-                continue
-            # Rows of leanlab 0.2 among them, or a line that is wrong: each by itself, as ever.
-            for line in lines:
-                start, number = self.position
-                glance = decode(records.encode(self._accept(line)))
-                yield Batch(records=[glance], starts=[start], line=number)
+            else:
+                # Rows of leanlab 0.2 among them, or a line that is wrong: each by itself, as ever.
+                for line in lines:
+                    start, number = self.position
+                    glance = decode(records.encode(self._accept(line)))
+                    yield Batch(records=[glance], starts=[start], line=number)
+            if len(chunk) < _CHUNK:
+                return  # its torn last line may be set aside, and another begin in its place
 
     def _accept_all(
         self, lines: list[bytes], decode: Callable[[bytes], Glance]
     ) -> Batch[Glance] | None:
         """None unless all are plainly records of ours, in order. A third of the time of each."""
         try:
+            for line in lines:
+                if not line.isascii():
+                    line.decode()
             found = [decode(line) for line in lines]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None

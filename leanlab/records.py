@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 SCHEMA = 1
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""Of a trial, from 1."""
 
 Status = Literal["scored", "invalid", "rejected", "crashed", "timed_out", "abandoned"]
 """invalid: validate failed; rejected: the file itself broke a rule; abandoned: stopped midway."""
@@ -68,7 +71,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 class Scored(Record, frozen=True, kw_only=True):
     """What an evaluation of an experiment came to."""
 
-    trial: int
+    trial: Number
     status: Status
     experiment_file: str | None = None
     """Relative to the lab; None when the Worker left nothing usable."""
@@ -148,7 +151,7 @@ class RoleTurn(Record, frozen=True, kw_only=True, tag="role"):
 class Reveal(Record, frozen=True, kw_only=True, tag="reveal"):
     """Hidden metrics were shown to a person or a report."""
 
-    trial: int
+    trial: Number
     metrics: tuple[str, ...]
     command: str
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from leanlab.records import Seconds, Status
+from leanlab.records import Number, Seconds, Status
 
 
 class Glance(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
@@ -22,7 +22,7 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=Fal
 class ScoredGlance(Glance, frozen=True, kw_only=True):
     """What an evaluation of an experiment came to."""
 
-    trial: int
+    trial: Number
     status: Status
     metrics: dict[str, float] = {}
     evaluator: str
@@ -51,7 +51,7 @@ class TurnGlance(Glance, frozen=True, kw_only=True, tag="role"):
 class RevealGlance(Glance, frozen=True, kw_only=True, tag="reveal"):
     """Hidden metrics that were shown to somebody."""
 
-    trial: int
+    trial: Number
     metrics: tuple[str, ...]
 
 

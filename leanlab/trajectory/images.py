@@ -84,6 +84,8 @@ class Image:
     def _type_of_call(
         self, name: str, arguments: list[ast.expr], method: Known | None
     ) -> Kind | None:
+        if any(isinstance(one, ast.Starred) for one in arguments):
+            return None
         kinds = {self.type(one) for one in arguments}
         if name in ("abs", "min", "max") and len(kinds) == 1 and kinds <= _NUMBERS:
             return kinds.pop()
@@ -131,6 +133,17 @@ class Image:
                 return low - most, high - least
         return EVERYTHING
 
+    def _range_of_extreme(self, name: str, arguments: list[ast.expr]) -> Range:
+        """Where a later argument may be NaN, any of them may be what is made; NaN itself is not."""
+        ranges = list(map(self.range, arguments))
+        lows, highs = [low for low, _ in ranges], [high for _, high in ranges]
+        if any(
+            self.type(one) is float and not isinstance(one, ast.Constant) for one in arguments[1:]
+        ):
+            return min(lows), max(highs)
+        end = min if name == "min" else max
+        return end(lows), end(highs)
+
     def _range_of_call(self, node: ast.Call, arguments: list[ast.expr]) -> Range:
         name = called(node)
         if self.type(node) is None:
@@ -138,9 +151,7 @@ class Image:
         if name == "abs":
             return _NOT_NEGATIVE
         if name in ("min", "max"):
-            ranges = list(map(self.range, arguments))
-            end = min if name == "min" else max
-            return end(low for low, _ in ranges), end(high for _, high in ranges)
+            return self._range_of_extreme(name, arguments)
         if name in _ROUNDING:
             return _through(_ROUNDING[name], self.range(arguments[0]))
         known = _CALLS.get(name) or self._method(node)
@@ -160,7 +171,8 @@ def called(node: ast.expr) -> str:
 def _keeps_digits(text: str) -> bool:
     """Tell whether a text is a format such as %.12g, which rounds to so many digits."""
     digits = text.removeprefix("%.").removesuffix("g")
-    return digits.isdecimal() and text == f"%.{digits}g"
+    # So few digits that every number can be written with them.
+    return digits.isascii() and digits.isdecimal() and len(digits) < 3 and text == f"%.{digits}g"
 
 
 def _type_of_two(left: type | None, operator: ast.operator, right: type | None) -> type | None:

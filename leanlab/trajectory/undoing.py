@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     nobody knows, or they would be many."""
 
 _MANY = 16
+_MOST = 256
 _EXACT = 2**53
 """Up to here every integer is a float."""
 _ULPS = 4
@@ -56,6 +57,8 @@ def after(inner: Preimage, undo: Preimage) -> Preimage:
             if more is None:
                 return None
             found += more
+            if len(found) > _MOST:
+                return None
         return tuple(found)
 
     return run

@@ -149,6 +149,43 @@ def test_skimming_names_the_same_line_as_reading(lab: Path) -> None:
     assert skimmed.position[1] == 31, "what stands before it was read"
 
 
+def test_a_torn_line_that_is_set_aside_between_two_looks_is_no_fault(lab: Path) -> None:
+    fill(lab, 3)
+    path = lab / "results.jsonl"
+    with path.open("ab") as file:
+        file.write(b'{"kind":"trial","tri')
+    skimming = (reader := Ledger(path)).skim(glances.decode)
+    assert len(next(skimming).records) == 3
+    writer = Ledger(path)
+    list(writer.new())
+    writer.append(Trial(run="r", trial=4, status="crashed", evaluator="e", tier="A"))
+    assert not list(skimming)
+    assert [len(batch.records) for batch in reader.skim(glances.decode)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"trial":2', b'"trial":' + str(2**70).encode()), (b'"notes":"', b'"notes":"\xff')],
+)
+def test_what_no_page_could_show_is_no_record(lab: Path, old: bytes, new: bytes) -> None:
+    fill(lab, 3)
+    path = lab / "results.jsonl"
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    for read in (Ledger(path).new(), Ledger(path).skim(glances.decode)):
+        with pytest.raises(LedgerError, match="is no record"):
+            list(read)
+
+
+def test_half_a_character_in_a_row_of_leanlab_0_2_becomes_a_question_mark(lab: Path) -> None:
+    (lab / "results.jsonl").write_text(json.dumps({"accuracy": 0.5, "notes": "bad \udc80"}) + "\n")
+    (record,) = Ledger(lab / "results.jsonl").new()
+    assert isinstance(record, Trial)
+    assert record.notes == "bad ?"
+    (batch,) = Ledger(lab / "results.jsonl").skim(glances.decode)
+    assert len(batch.records) == 1
+
+
 def test_rows_of_leanlab_0_2_are_skimmed_and_what_follows_them(lab: Path) -> None:
     rows = [{"experiment_file": f"experiments/{n:04d}_x.py", "accuracy": n / 10} for n in (1, 2)]
     path = lab / "results.jsonl"

@@ -16,7 +16,7 @@ from leanlab.synthesis.learning.board import Board
 from leanlab.synthesis.learning.code import Term, domain_of, render, run
 from leanlab.synthesis.learning.learned import learn
 from leanlab.synthesis.learning.numbers import Number
-from leanlab.synthesis.learning.search import Effort, State
+from leanlab.synthesis.learning.search import Effort, State, search
 from leanlab.synthesis.splits import Split
 
 
@@ -168,3 +168,11 @@ def test_a_threshold_is_told_rather_than_a_rarer_set_that_fits_as_well():
         lambda x: any(a == b for a, b in itertools.pairwise(x)), letters("0123456789", 8), 100
     )
     assert "prime" not in learn(made).rules[0].description
+
+
+def test_a_file_that_is_sorted_by_label_hides_nothing_from_the_search():
+    strings = sorted((f"{n:03d}" for n in range(600)), key=lambda s: int(s) % 3 == 0)
+    labels = [int(int(s) % 3 == 0) for s in strings]
+    best = search(strings, labels, Effort()).best()
+    assert best is not None
+    assert best.errors == 0

@@ -33,7 +33,7 @@ ODD = {
         "nan", "inf", "True", "66", "6b",
     ],
     "builtins.bytes": [b"", b"a", b"abab", b"\xff\x00"],
-    "builtins.list": [[], ["a"], ["a", "bc"], [1, 2], [1.0, 2]],
+    "builtins.list": [[], ["a"], ["a", "bc"], [1, 2], [1.0, 2], [2.464, 2]],
 }  # fmt: skip
 
 
@@ -80,7 +80,8 @@ OTHERS = {
         "-abs(x)", "2.5 / x", "(-x) * (-x)", "math.sqrt(x)", "float(x)", "abs(1.0 / x)", "x % 0.5",
         "math.sin(x) - 0.25", "float('%.3g' % math.sin(x))", "10 * (x % 1.0)", "x + 1.0",
         "3 / (-x)",
-        "1.5 * (x % 1e99) * 1e300",
+        "1.5 * (x % 1e99) * 1e300", "max(0.5, 1.0 + x % 1.0)", "min(0.5, x % 1.0 - 2.0)",
+        "max(x, 0.5)", "float('%.99999999999g' % math.sin(x))",
     ),
     "float int": ("math.floor(10 * (x % 1.0))", "round(math.sin(x))", "int(x)"),
     "float str": ("str(x)", "str(-x)", "str(abs(x))"),
@@ -94,6 +95,7 @@ OTHERS = {
     ),
     "str list": ("list(x)", "list(x[::-1])", "list(x + x)", "x.split()"),
     "str int": ("len(x)", "x.count('a')", "len(x) - 3", "int(x)", "stable_hash(x) % 11"),
+    "list float": ("round(*x)", "max(*x)"),
     "list list": ("x[::-1]", "x + x", "list(x)", "x[:1]"),
     "bytes str": ("x.hex()", "x.hex()[::-1]", "x.hex('-')"),
     "bytes bytes": ("x[::-1]", "x + x"),
@@ -143,6 +145,11 @@ def test_an_expression_of_another_type_than_declared_makes_nothing():
     functions = library(lie="int int: return float(x)", more="int int: y = x\nreturn y")
     assert Single(functions["lie"], functions.bodies).preimage(1) == ()
     assert Single(functions["more"], functions.bodies).preimage is unknown
+
+
+def test_where_there_would_be_many_nothing_is_told():
+    functions = library(f="int int: return x // 16 // 16 // 16 // 16 // 16 // 16")
+    assert Single(functions["f"], functions.bodies).preimage(1) is None
 
 
 def test_types_and_ranges_hold(default):

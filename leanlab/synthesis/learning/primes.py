@@ -36,7 +36,7 @@ def primes(number: Number, board: Board, *, whole: bool) -> None:
     sides = (("", board.labels), ("not ", ~board.labels))
     for says_not, wanted in sides[: 2 if whole else 1]:
         chosen = [v for v, y in zip(number.values, wanted.tolist(), strict=True) if y]
-        if min(chosen) < 0:
+        if not chosen or min(chosen) < 0:
             continue
         for factor, offset in _forms(number.values, chosen, wanted, whole=whole):
             told = [is_prime(factor * v + offset) for v in number.values]
@@ -57,10 +57,10 @@ def squares(number: Number, board: Board, reach: int) -> None:
 
 def linear(term: Term, factor: int, offset: int) -> Term:
     """Return a multiple of a number plus a constant."""
-    code, says, bits = term.code, term.says, term.bits + integer(offset)
+    code, says, bits = term.code, term.says, term.bits + 1.0 + integer(offset)
     if factor > 1:
         code, says = f"{factor} * {code}", f"{factor} times {says}"
-        bits += 1.0 + natural(factor - 2)
+        bits += natural(factor - 2)
     if offset:
         sign, word = ("+", "plus") if offset > 0 else ("-", "minus")
         code, says = f"{code} {sign} {abs(offset)}", f"{says} {word} {abs(offset)}"

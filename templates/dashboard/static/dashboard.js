@@ -135,7 +135,7 @@ function momentItem(moment) {
   const item = element("li", moment.tone || "plain", "");
   if (moment.kind === "says") { item.dataset.says = moment.who; }
   item.append(kind);
-  if (moment.text) { item.append(element("span", "text", moment.text)); }
+  if (moment.text || moment.kind === "says") { item.append(element("span", "text", moment.text)); }
   return item;
 }
 
@@ -169,6 +169,8 @@ function readable(chart) {
     }));
     marks.sort((a, b) => a.x - b.x || a.y - b.y);
   };
+
+  const forget = () => { marks = null; show(-1); };
 
   const show = (index) => {
     at = index;
@@ -215,7 +217,7 @@ function readable(chart) {
   };
   chart.addEventListener("click", open);
   chart.addEventListener("auxclick", open);
-  chart.addEventListener("focus", () => { marks = null; });
+  chart.addEventListener("focus", forget);
   chart.addEventListener("blur", () => { if (marks) { show(-1); } });
   chart.addEventListener("keydown", (event) => {
     const steps = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
@@ -227,7 +229,7 @@ function readable(chart) {
       if (marks.length) { show(Math.max(0, Math.min(marks.length - 1, at + steps[event.key]))); }
     }
   });
-  new ResizeObserver(() => { marks = null; }).observe(chart);
+  new ResizeObserver(forget).observe(chart);
 }
 
 // Keys of the page.
