@@ -176,3 +176,12 @@ def test_a_file_that_is_sorted_by_label_hides_nothing_from_the_search():
     best = search(strings, labels, Effort()).best()
     assert best is not None
     assert best.errors == 0
+
+
+def test_a_word_is_told_rather_than_how_often_a_shorter_one_occurs():
+    draw = random.Random(7)
+    drawn = ["".join(draw.choice("01") for _ in range(24)) for _ in range(60)]
+    strings = tuple(dict.fromkeys([*drawn, *(s[:9] + "1001001" + s[16:] for s in drawn)]))
+    labels = tuple(int("1001001" in s) for s in strings)
+    learned = learn(Split(strings=strings, labels=labels))
+    assert learned.rules[0].description == "1 exactly when 1001001 is in x."

@@ -28,7 +28,7 @@ PREFIX = 6.0
 
 Without them the sums are at most: questions about features 5.1 (views on views 3.75, distances
 0.1, the rest of the stages 1.25), comparisons 3.1, sums and the like of two 4.7, joints 4, choices
-5.7, and 2.8 for all that the other stages offer directly: 26 of the 64 that six bits allow.
+5.7, and 2.9 for all that the other stages offer directly: 26 of the 64 that six bits allow.
 """
 PROBES = 400
 FEWEST = 100

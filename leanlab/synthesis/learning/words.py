@@ -14,6 +14,8 @@ from leanlab.synthesis.learning.code import Term, function, natural
 from leanlab.synthesis.learning.features import Pool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from leanlab.synthesis.learning.search import State
@@ -26,6 +28,7 @@ KEPT = 400
 """Patterns that go on to be parts of other rules."""
 SYMBOLS = 30
 BEAM = 300
+_PLACES, _OF_X = "the number of places of ", " in x"
 
 
 def words(state: State) -> None:
@@ -35,10 +38,11 @@ def words(state: State) -> None:
     rows = Rows(state.lists)
     pool = Pool(state.n)
     pool_counts(rows, state, pool)
-    predicates.fit(pool.matrix(), pool.terms, state.board)
+    values = pool.matrix()
+    predicates.fit(values, pool.terms, state.board)
+    contained(values, pool.terms, state)
     signs = np.where(state.labels, 1, -1)
     # A pattern tells most where its presence alone, or its number, goes with the labels.
-    values = pool.matrix()
     if len(values):
         present = np.abs((values > 0) @ signs)
         order = np.argsort(-present, kind="stable")[:KEPT]
@@ -77,6 +81,25 @@ def pool_counts(rows: Rows, state: State, pool: Pool) -> None:
         left -= len(level)
 
 
+def contained(values: NDArray[np.int64], terms: Sequence[Term], state: State) -> None:
+    """Offer whether a pattern occurs at all: a simpler question than how often, and asked first."""
+    if not len(terms):
+        return
+    wrong = ((values > 0) != state.labels).sum(axis=1)
+    bits = np.array([term.bits for term in terms])
+
+    def describe(index: tuple[int, ...]) -> Term:
+        which, (i,) = index[0], index[1:]
+        word = terms[i].says.removeprefix(_PLACES).removesuffix(_OF_X)
+        sign, says = ((">= 1", "is"), ("< 1", "is not"))[which]
+        cost = float(bits[i]) + which + 1.0
+        return Term(f"{terms[i].code} {sign}", f"{word} {says} in x", cost)
+
+    state.board.offer_all(
+        np.stack([bits + 1.0, bits + 2.0]), np.stack([wrong, state.n - wrong]), describe
+    )
+
+
 def _longer(
     pattern: Pattern, hits: NDArray[np.bool_], rows: Rows, symbols: range
 ) -> list[tuple[Pattern, NDArray[np.bool_]]]:
@@ -104,10 +127,8 @@ def _term(pattern: Pattern, state: State) -> Term:
     solid = len(pattern) - gaps
     choice = math.log2(math.comb(len(pattern), gaps)) if gaps else 0.0
     bits = 4.0 + natural(len(pattern)) + natural(gaps) + choice + solid * math.log2(len(alphabet))
-    where = "(? is any character) " if gaps else ""
-    return Term(
-        f"occurrences(s, ({listed},))", f"the number of places of {shown} {where}in x", bits
-    )
+    where = " (? is any character)" if gaps else ""
+    return Term(f"occurrences(s, ({listed},))", f"{_PLACES}{shown}{where}{_OF_X}", bits)
 
 
 def subsequences(state: State) -> None:
