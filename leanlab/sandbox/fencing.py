@@ -5,7 +5,7 @@ It is started once a turn, so it imports next to nothing: libc.py says why.
 
 from __future__ import annotations
 
-import os
+import posix
 import sys
 
 from leanlab.sandbox import landlock, libc
@@ -26,9 +26,13 @@ def main() -> None:
         libc.die_with_parent()
     except OSError as error:
         sys.exit(f"the fence cannot be put up: {error}")
-    if os.getppid() != parent:
+    if posix.getppid() != parent:
         sys.exit(1)
     try:
+        if "/" in command[0]:
+            posix.execv(command[0], command)
+        import os  # which looks in PATH, and which the others need not wait for
+
         os.execvp(command[0], command)  # noqa: S606
     except OSError as error:
         sys.exit(f"{command[0]} cannot be started behind the fence: {error.strerror}")

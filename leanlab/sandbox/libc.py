@@ -7,7 +7,7 @@ Python does, and typing longer; so this is made of what ctypes is made of, and i
 from __future__ import annotations
 
 import _ctypes
-import os
+import posix  # os takes longer to import than all of this
 import sys
 
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 24, 38, 47
@@ -45,7 +45,7 @@ def _call(
     result: int = function(*[_Long(a) if isinstance(a, int) else a for a in arguments])
     if result < 0:
         number = _ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+        raise OSError(number, f"{what}: {posix.strerror(number)}")
     return result
 
 

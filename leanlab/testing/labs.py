@@ -61,7 +61,7 @@ class LabContract:
 
     def test_it_moves_without_a_key(self, tmp_path: Path) -> None:
         folder = self.copy(tmp_path)
-        summary = run(folder, trials=3, backend="offline")
+        summary = run(folder, trials=2, backend="offline")
         assert summary.best is not None
         assert overview(open_lab(folder)).scored >= 1
 
