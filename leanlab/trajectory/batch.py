@@ -18,7 +18,7 @@ from leanlab.trajectory.undoing import unknown
 from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 
     from leanlab.trajectory.library import FunctionDef
 
@@ -106,14 +106,21 @@ class Batch:
         self.kind = KINDS[self.output_type]
         self.size = len(functions)
         self._functions, self._bodies = functions, bodies
-        self._expressions, self._names = _written(functions, bodies)
+        self.expressions, self.names = _written(functions, bodies)
 
     @cached_property
-    def sure(self) -> bool:
-        """Whether it shows from their source that they return the type they declare."""
+    def kept(self) -> list[str]:
+        """Statements that add to a list what each function makes, None for another type."""
         image = Image(KINDS[self.input_type])
-        written = map(returned, self._functions)
-        return all(one is not None and image.type(one) is self.kind for one in written)
+        found = []
+        for function, expression in zip(self._functions, self.expressions, strict=True):
+            written = returned(function)
+            if written is not None and image.type(written) is self.kind:
+                found.append(f"_add({expression})")
+            else:
+                fits = f"_made if _type(_made) is _{self.kind.__name__} else None"
+                found.append(f"_made = {expression}; _add({fits})")
+        return found
 
     @cached_property
     def telling(self) -> list[Single]:
@@ -131,11 +138,6 @@ class Batch:
         return Batch(left, self._bodies)
 
     @cached_property
-    def made(self) -> Callable[[Sequence[Any]], list[Any]]:
-        """Takes values, and returns what the functions make of them, in no order."""
-        return self._loop("_add({})")
-
-    @cached_property
     def equal(self) -> Callable[[Sequence[Any], Any], list[Any]]:
         """Takes values and a goal; returns the values of which a function makes what == goal."""
         return self._loop("if {} == _given: _add(x); continue")
@@ -151,13 +153,54 @@ class Batch:
         return self._loop("if {} in _given: _add(x); continue")
 
     def _loop(self, statement: str) -> Callable[..., list[Any]]:
-        lines = ["def run(_values, _given=None):", "    _found = []", "    _add = _found.append"]
-        lines.append("    for x in _values:")
-        for expression in self._expressions:
-            lines += ["        try:", f"            {statement.format(expression)}"]
-            lines += ["        except Exception:", "            pass"]
-        lines.append("    return _found")
-        return _compiled(lines, self._names)
+        lines = [
+            "def run(_values_0, _given):",
+            *self.loop(0, map(statement.format, self.expressions)),
+        ]
+        return _compiled([*lines, "    return _found_0"], self.names)
+
+    def loop(self, place: int, statements: Iterable[str], failed: str = "pass") -> list[str]:
+        """Write a loop over the values of that place, with a statement for each function."""
+        lines = [f"    _found_{place} = []", f"    _add = _found_{place}.append"]
+        lines.append(f"    for x in _values_{place}:")
+        for statement in statements:
+            lines += ["        try:", f"            {statement}"]
+            lines += ["        except Exception:", f"            {failed}"]
+        return lines
+
+
+class Joint:
+    """All batches that return one type, run in one go: on a list of values for each of them."""
+
+    def __init__(self, batches: Sequence[Batch]) -> None:
+        self.batches = batches
+
+    @cached_property
+    def made(self) -> Callable[..., tuple[list[Any], ...]]:
+        """Takes the lists; returns for each what its functions make: of one value, side by side.
+
+        Where a function raises, or returns another type than it declares, there is None.
+        """
+        return self._loops([one.kept for one in self.batches], "_add(None)")
+
+    @cached_property
+    def equal(self) -> Callable[..., tuple[list[Any], ...]]:
+        """Takes the lists and a goal; returns of each the values that become what == goal."""
+        hit = "if {} == _given: _add(x); continue"
+        return self._loops([list(map(hit.format, one.expressions)) for one in self.batches])
+
+    def _loops(
+        self, statements: list[list[str]], failed: str = "pass"
+    ) -> Callable[..., tuple[list[Any], ...]]:
+        places = range(len(self.batches))
+        given = ", ".join([*(f"_values_{i}" for i in places), "_given=None"])
+        lines = [f"def run({given}):"]
+        names: dict[str, Any] = {}
+        for i, batch in enumerate(self.batches):
+            lines += batch.loop(i, statements[i], failed)
+            names |= batch.names
+        lines.append(f"    return ({' '.join(f'_found_{i},' for i in places)})")
+        return _compiled(lines, names)
 
 
 class Single(Batch):

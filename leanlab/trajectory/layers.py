@@ -9,7 +9,8 @@ at once. Layers are made when asked for, and only of types that can still lead t
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from itertools import chain, compress, count
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leanlab.trajectory.values import (
     KINDS,
@@ -22,9 +23,9 @@ from leanlab.trajectory.values import (
 from leanlab.trajectory.wanted import Goal, Wanted, keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 
-    from leanlab.trajectory.batch import Batch
+    from leanlab.trajectory.batch import Batch, Joint
     from leanlab.trajectory.search import Spent
     from leanlab.trajectory.wanted import Keyed
     from leanlab.trajectory.way import Way
@@ -35,10 +36,29 @@ _TRIED = 3
 """Layers that are so small that preimages of the goal cost more than trying every function."""
 _DEAR = 4
 """Values that a function is run on in the time that one preimage takes, about."""
-_MADE = 5_000
-"""Values that were made and are not yet compared with those that were seen, about."""
+_AT_ONCE = 5_000
+"""Calls that are made without a look at the clock."""
 _ENTRY_BYTES = 120
 """What a value takes in a layer and in the set of those seen, beside itself; measured."""
+_EDGE_BYTES = 40
+"""What a function made takes, beside its characters, where it was made before."""
+
+
+class Edges(NamedTuple):
+    """What the functions from one type to another make of a layer's values."""
+
+    kind: str
+    """The type of the values."""
+    values: list[Any]
+    keys: Sequence[Hashable]
+    """Of what is made of each value, `size` of them side by side; None for nothing."""
+    size: int
+
+    def into(self, wanted: Wanted) -> list[Any]:
+        """Return the values of which something wanted is made."""
+        keys = self.keys if wanted.are_keys else map(identity, self.keys)
+        places = compress(count(), map(wanted.values.__contains__, keys))
+        return [self.values[i] for i in dict.fromkeys(place // self.size for place in places)]
 
 
 class Layers:
@@ -51,6 +71,9 @@ class Layers:
         start = fresh(start)
         self._layers: dict[str, list[list[Any]]] = {kind: [] for kind in way.far}
         self._layers[name].append([start])
+        self._edges: dict[str, list[list[Edges]]] = {kind: [] for kind in way.far}
+        """By type and layer, how what is in the layer was made, and what was there before."""
+        self._edges[name].append([])
         self._seen: dict[str, set[Hashable]] = defaultdict(set)
         self._seen[name].add(identity(start))
         self.size = 0
@@ -106,10 +129,17 @@ class Layers:
         ahead: dict[str, Keyed] = defaultdict(dict)
         for kind, values in level.items():
             wanted = Wanted(self._way, kind, values, self._spent)
-            for batch in self._way.into[kind]:
+            made = self._edges[kind][max(0, depths.start) + 1 : depths.stop + 1]
+            for edges in chain.from_iterable(made):
+                hits = edges.into(wanted)
+                if hits:
+                    ahead[edges.kind] |= keyed(hits)
+            # Nothing of this type was made of the last layers yet.
+            left = range(max(depths.start, len(self._edges[kind]) - 1), depths.stop)
+            for batch in self._way.into[kind] if left else ():
                 given = batch.input_type
                 if self._way.first[given] < depths.stop:
-                    ahead[given] |= self._made_from(batch, wanted, depths, found[given].keys())
+                    ahead[given] |= self._made_from(batch, wanted, left, found[given].keys())
         new = {
             kind: {key: one for key, one in each.items() if key not in found[kind]}
             for kind, each in ahead.items()
@@ -154,6 +184,14 @@ class Layers:
         From the layer on that is worth it, those are left out that a preimage of the goal tells.
         """
         found: dict[str, list[Any]] = defaultdict(list)
+        if depth < _TRIED and self._goal.is_plain:
+            joint = self._way.joint[self._way.goal]
+            lists = [self._layer(depth, batch.input_type) for batch in joint.batches]
+            hits = self._run(joint, lists, joint.equal, self._goal.value)
+            for batch, each in zip(joint.batches, hits, strict=True):
+                if each:
+                    found[batch.input_type] = each
+            return found
         for batch in self._functions_to_try(depth):
             for chunk in self._chunks(self._layer(depth, batch.input_type), batch):
                 hits = self._goal.hits(batch, chunk)
@@ -193,35 +231,54 @@ class Layers:
         return layers[depth]
 
     def _made(self, depth: int, name: str) -> list[Any]:
-        layer: list[Any] = []
         if depth < self._way.first[name]:
-            return layer
-        kind = KINDS[name]
-        made: list[Any] = []
-        sure = self._way.sure[name]
-        for batch in self._way.into[name]:
-            for chunk in self._chunks(self._layer(depth - 1, batch.input_type), batch):
-                made += batch.made(chunk)
-                if len(made) > _MADE:
-                    layer += self._new(made, kind, self._seen[name], sure=sure)
-                    made = []
-        layer += self._new(made, kind, self._seen[name], sure=sure)
+            self._edges[name].append([])
+            return []
+        joint = self._way.joint[name]
+        lists = [self._layer(depth - 1, batch.input_type) for batch in joint.batches]
+        made = self._run(joint, lists, joint.made)
+        kind, seen = KINDS[name], self._seen[name]
+        if kind in PLAIN_KEYS or kind is float:
+            keys: Sequence[Sequence[Hashable]] = made
+            layer = self._new(made, kind, seen)
+        else:
+            keys = [[one if one is None else identity(one) for one in each] for each in made]
+            layer = self._new_by_key(made, keys, seen)
+        self._edges[name].append(
+            [
+                Edges(batch.input_type, values, each, batch.size)
+                for batch, values, each in zip(joint.batches, lists, keys, strict=True)
+                if values
+            ]
+        )
         return layer
 
-    def _new(self, made: list[Any], kind: type, seen: set[Hashable], *, sure: bool) -> list[Any]:
-        """Return those of the values of a kind that were not seen, once each; mark them seen.
+    def _run(
+        self,
+        joint: Joint,
+        lists: list[list[Any]],
+        run: Callable[..., Sequence[list[Any]]],
+        *more: Any,
+    ) -> Sequence[list[Any]]:
+        """Run the functions of a joint on a list of values for each of its batches."""
+        calls = 0
+        for batch, values in zip(joint.batches, lists, strict=True):
+            calls += batch.size * len(values)
+        if calls <= _AT_ONCE:
+            self._count(calls)
+            return run(*lists, *more)
+        found: list[list[Any]] = [[] for _ in lists]
+        for i, (batch, values) in enumerate(zip(joint.batches, lists, strict=True)):
+            for chunk in self._chunks(values, batch):
+                alone: list[Sequence[Any]] = [()] * len(lists)
+                alone[i] = chunk
+                found[i] += run(*alone, *more)[i]
+        return found
 
-        sure says that they are all of that kind.
-        """
-        if not (sure or {kind}.issuperset(map(type, made))):
-            made = [one for one in made if type(one) is kind]
-        if kind not in PLAIN_KEYS and kind is not float:
-            keyed = {identity(one): one for one in made}
-            new = [keyed[key] for key in keyed if key not in seen]
-            self._spent.keep(sum(_ENTRY_BYTES + 3 * len(str(key)) for key in keyed))
-            seen.update(keyed)
-            return [fresh(one) for one in new if within_caps(one)]
-        bare = set(made)
+    def _new(self, made: Sequence[Sequence[Any]], kind: type, seen: set[Hashable]) -> list[Any]:
+        """Return those of the values that were not seen, once each; mark them seen."""
+        bare = set().union(*made)
+        bare.discard(None)
         odd = _odd_floats(bare, made) if kind is float else {}
         # Not -=, which walks through all of seen where that is not much larger.
         bare = bare - seen
@@ -236,14 +293,23 @@ class Layers:
             return list(filter(within_caps, bare))
         return [*bare, *more]
 
+    def _new_by_key(
+        self, made: Sequence[Sequence[Any]], keys: Sequence[Sequence[Any]], seen: set[Hashable]
+    ) -> list[Any]:
+        """The same for values that are no keys themselves."""
+        keyed = dict(zip(chain.from_iterable(keys), chain.from_iterable(made), strict=True))
+        keyed.pop(None, None)
+        new = [keyed[key] for key in keyed if key not in seen]
+        self._spent.keep(sum(_ENTRY_BYTES + 3 * len(str(key)) for key in keyed))
+        seen.update(keyed)
+        return [fresh(one) for one in new if within_caps(one)]
+
     def _chunks(self, values: list[Any], batch: Batch) -> Iterable[list[Any]]:
         """Cut values into parts, and count the batch's calls for each part that is taken."""
         if not values:
             return ()
         if len(values) <= _CHUNK:
-            calls = len(values) * batch.size
-            self._spent.take(calls)
-            self.size += calls
+            self._count(len(values) * batch.size)
             return (values,)
         return self._parts(values, batch)
 
@@ -251,17 +317,21 @@ class Layers:
         for start in range(0, len(values), _CHUNK):
             yield from self._chunks(values[start : start + _CHUNK], batch)
 
+    def _count(self, calls: int) -> None:
+        self._spent.take(calls)
+        self.size += calls
+
 
 def _all_small(numbers: set[int]) -> bool:
     return within_caps(min(numbers)) and within_caps(max(numbers))
 
 
-def _odd_floats(bare: set[float], made: list[float]) -> dict[Hashable, float]:
+def _odd_floats(bare: set[float], made: Iterable[Iterable[float | None]]) -> dict[Hashable, float]:
     """Take out of a set what == does not tell apart as identity does: zeros, NaNs; keyed."""
     odd: dict[Hashable, float] = {}
     if 0.0 in bare:
         bare.discard(0.0)
-        odd = {identity(one): one for one in made if not one}
+        odd = {identity(one): one for one in chain.from_iterable(made) if one == 0.0}
     total = sum(bare)
     if total != total:  # it may also be made of inf and -inf
         odd |= {identity(one): one for one in bare if one != one}

@@ -39,13 +39,13 @@ class Wanted:
         self._way = way
         self._spent = spent
         kind_itself = KINDS[kind]
-        self._are_keys = kind_itself in PLAIN_KEYS or (
+        self.are_keys = kind_itself in PLAIN_KEYS or (
             kind_itself is float and not any(map(values.__contains__, _ODD_FLOATS))
         )
 
     def hits(self, batch: Batch, values: Sequence[Any]) -> list[Any]:
         """Return those of the values of which a function makes something wanted."""
-        if self._are_keys:
+        if self.are_keys:
             return batch.among(values, self.values)
         return batch.accepted(values, self._is_wanted)
 
@@ -113,16 +113,16 @@ class Goal(Wanted):
     def __init__(self, way: Way, value: Any, spent: Spent) -> None:
         value = fresh(value)
         super().__init__(way, way.goal, {identity(value): value}, spent)
-        self._value = value
-        self._is_plain = equals_itself(value)
+        self.value = value
+        self.is_plain = equals_itself(value)
 
     def part(self, values: Keyed) -> Wanted:  # noqa: ARG002 - it is one value
         return self
 
     def hits(self, batch: Batch, values: Sequence[Any]) -> list[Any]:
-        if self._is_plain:
-            return batch.equal(values, self._value)
+        if self.is_plain:
+            return batch.equal(values, self.value)
         return batch.accepted(values, self._is_wanted)
 
     def _is_wanted(self, value: Any) -> bool:
-        return same(value, self._value)
+        return same(value, self.value)
