@@ -15,10 +15,10 @@ from leanlab.trajectory.bodies import NAMES
 from leanlab.trajectory.images import Image
 from leanlab.trajectory.preimages import preimage
 from leanlab.trajectory.undoing import unknown
-from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity
+from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity, within_caps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     from leanlab.trajectory.library import FunctionDef
 
@@ -31,6 +31,33 @@ _CHANGING = frozenset({
     "symmetric_difference_update", "update",
 })  # fmt: skip
 """Every method that changes a value of a plain type."""
+
+
+# Statements that keep what was made, by its type.
+_KEEP_OTHER = """\
+            _one = _identity(_made)
+            _key(_one)
+            if _one not in _seen:
+                _see(_one)
+                if _within_caps(_made): _new(_fresh(_made))
+"""
+_KEEP_PLAIN = """\
+            _key(_made)
+            if _made not in _seen:
+                _see(_made)
+                if _within_caps(_made): _new(_made)
+"""
+# Zeros and NaNs are seen by their identities: == does not tell them apart as states are.
+_KEEP_FLOAT = """\
+            _key(_made)
+            if _made not in _seen:
+                if _made and _made == _made:
+                    _see(_made)
+                    _new(_made)
+                elif _identity(_made) not in _seen:
+                    _see(_identity(_made))
+                    _new(_fresh(_made))
+"""
 
 
 def equals_itself(target: Any) -> bool:
@@ -106,21 +133,7 @@ class Batch:
         self.kind = KINDS[self.output_type]
         self.size = len(functions)
         self._functions, self._bodies = functions, bodies
-        self.expressions, self.names = _written(functions, bodies)
-
-    @cached_property
-    def kept(self) -> list[str]:
-        """Statements that add to a list what each function makes, None for another type."""
-        image = Image(KINDS[self.input_type])
-        found = []
-        for function, expression in zip(self._functions, self.expressions, strict=True):
-            written = returned(function)
-            if written is not None and image.type(written) is self.kind:
-                found.append(f"_add({expression})")
-            else:
-                fits = f"_made if _type(_made) is _{self.kind.__name__} else None"
-                found.append(f"_made = {expression}; _add({fits})")
-        return found
+        self._expressions, self._names = _written(functions, bodies)
 
     @cached_property
     def telling(self) -> list[Single]:
@@ -138,6 +151,32 @@ class Batch:
         return Batch(left, self._bodies)
 
     @cached_property
+    def make(self) -> Callable[[Sequence[Any], set[Hashable], list[Any], list[Hashable]], None]:
+        """Takes values, what was seen, a layer, and keys.
+
+        What the functions make that was not seen is marked as seen, and goes into the layer unless
+        it is too large. The keys get one for each value and function, values one after the other:
+        what is made, where that is a key or a float, or else its identity; None where a function
+        raises, or returns another type than it declares.
+        """
+        image = Image(KINDS[self.input_type])
+        plain = _KEEP_PLAIN if self.kind in PLAIN_KEYS else _KEEP_OTHER
+        kept = _KEEP_FLOAT if self.kind is float else plain
+        lines = ["def run(_values, _seen, _layer, _keys):"]
+        lines += ["    _see, _new, _key = _seen.add, _layer.append, _keys.append"]
+        lines += ["    for x in _values:"]
+        for function, expression in zip(self._functions, self._expressions, strict=True):
+            body = returned(function)
+            lines += ["        try:", f"            _made = {expression}"]
+            if body is None or image.type(body) is not self.kind:
+                lines += [
+                    f"            if _type(_made) is not _{self.kind.__name__}: raise _TypeError"
+                ]
+            lines += ["        except Exception:", "            _key(None)", "        else:"]
+            lines.append(kept)
+        return _compiled(lines, self._names)
+
+    @cached_property
     def equal(self) -> Callable[[Sequence[Any], Any], list[Any]]:
         """Takes values and a goal; returns the values of which a function makes what == goal."""
         return self._loop("if {} == _given: _add(x); continue")
@@ -153,54 +192,13 @@ class Batch:
         return self._loop("if {} in _given: _add(x); continue")
 
     def _loop(self, statement: str) -> Callable[..., list[Any]]:
-        lines = [
-            "def run(_values_0, _given):",
-            *self.loop(0, map(statement.format, self.expressions)),
-        ]
-        return _compiled([*lines, "    return _found_0"], self.names)
-
-    def loop(self, place: int, statements: Iterable[str], failed: str = "pass") -> list[str]:
-        """Write a loop over the values of that place, with a statement for each function."""
-        lines = [f"    _found_{place} = []", f"    _add = _found_{place}.append"]
-        lines.append(f"    for x in _values_{place}:")
-        for statement in statements:
-            lines += ["        try:", f"            {statement}"]
-            lines += ["        except Exception:", f"            {failed}"]
-        return lines
-
-
-class Joint:
-    """All batches that return one type, run in one go: on a list of values for each of them."""
-
-    def __init__(self, batches: Sequence[Batch]) -> None:
-        self.batches = batches
-
-    @cached_property
-    def made(self) -> Callable[..., tuple[list[Any], ...]]:
-        """Takes the lists; returns for each what its functions make: of one value, side by side.
-
-        Where a function raises, or returns another type than it declares, there is None.
-        """
-        return self._loops([one.kept for one in self.batches], "_add(None)")
-
-    @cached_property
-    def equal(self) -> Callable[..., tuple[list[Any], ...]]:
-        """Takes the lists and a goal; returns of each the values that become what == goal."""
-        hit = "if {} == _given: _add(x); continue"
-        return self._loops([list(map(hit.format, one.expressions)) for one in self.batches])
-
-    def _loops(
-        self, statements: list[list[str]], failed: str = "pass"
-    ) -> Callable[..., tuple[list[Any], ...]]:
-        places = range(len(self.batches))
-        given = ", ".join([*(f"_values_{i}" for i in places), "_given=None"])
-        lines = [f"def run({given}):"]
-        names: dict[str, Any] = {}
-        for i, batch in enumerate(self.batches):
-            lines += batch.loop(i, statements[i], failed)
-            names |= batch.names
-        lines.append(f"    return ({' '.join(f'_found_{i},' for i in places)})")
-        return _compiled(lines, names)
+        lines = ["def run(_values, _given=None):", "    _found = []", "    _add = _found.append"]
+        lines.append("    for x in _values:")
+        for expression in self._expressions:
+            lines += ["        try:", f"            {statement.format(expression)}"]
+            lines += ["        except Exception:", "            pass"]
+        lines.append("    return _found")
+        return _compiled(lines, self._names)
 
 
 class Single(Batch):
@@ -227,6 +225,8 @@ def _written(
         **NAMES,
         "_fresh": fresh,
         "_identity": identity,
+        "_within_caps": within_caps,
+        "_TypeError": TypeError,
         "_type": type,
     }
     names |= {f"_{kind.__name__}": kind for kind in KINDS.values()}

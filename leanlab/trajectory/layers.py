@@ -13,19 +13,16 @@ from itertools import chain, compress, count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leanlab.trajectory.values import (
-    KINDS,
-    MAX_SIZE,
     PLAIN_KEYS,
     fresh,
     identity,
-    within_caps,
 )
 from leanlab.trajectory.wanted import Goal, Wanted, keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 
-    from leanlab.trajectory.batch import Batch, Joint
+    from leanlab.trajectory.batch import Batch
     from leanlab.trajectory.search import Spent
     from leanlab.trajectory.wanted import Keyed
     from leanlab.trajectory.way import Way
@@ -36,12 +33,12 @@ _TRIED = 3
 """Layers that are so small that preimages of the goal cost more than trying every function."""
 _DEAR = 4
 """Values that a function is run on in the time that one preimage takes, about."""
-_AT_ONCE = 5_000
-"""Calls that are made without a look at the clock."""
 _ENTRY_BYTES = 120
 """What a value takes in a layer and in the set of those seen, beside itself; measured."""
 _EDGE_BYTES = 40
-"""What a function made takes, beside its characters, where it was made before."""
+"""What was made takes, beside its content, where it is not new."""
+_SMALL = frozenset({bool, int, float})
+"""Types whose content is not worth counting."""
 
 
 class Edges(NamedTuple):
@@ -50,7 +47,7 @@ class Edges(NamedTuple):
     kind: str
     """The type of the values."""
     values: list[Any]
-    keys: Sequence[Hashable]
+    keys: list[Hashable]
     """Of what is made of each value, `size` of them side by side; None for nothing."""
     size: int
 
@@ -184,14 +181,6 @@ class Layers:
         From the layer on that is worth it, those are left out that a preimage of the goal tells.
         """
         found: dict[str, list[Any]] = defaultdict(list)
-        if depth < _TRIED and self._goal.is_plain:
-            joint = self._way.joint[self._way.goal]
-            lists = [self._layer(depth, batch.input_type) for batch in joint.batches]
-            hits = self._run(joint, lists, joint.equal, self._goal.value)
-            for batch, each in zip(joint.batches, hits, strict=True):
-                if each:
-                    found[batch.input_type] = each
-            return found
         for batch in self._functions_to_try(depth):
             for chunk in self._chunks(self._layer(depth, batch.input_type), batch):
                 hits = self._goal.hits(batch, chunk)
@@ -231,78 +220,29 @@ class Layers:
         return layers[depth]
 
     def _made(self, depth: int, name: str) -> list[Any]:
-        if depth < self._way.first[name]:
-            self._edges[name].append([])
-            return []
-        joint = self._way.joint[name]
-        lists = [self._layer(depth - 1, batch.input_type) for batch in joint.batches]
-        made = self._run(joint, lists, joint.made)
-        kind, seen = KINDS[name], self._seen[name]
-        if kind in PLAIN_KEYS or kind is float:
-            keys: Sequence[Sequence[Hashable]] = made
-            layer = self._new(made, kind, seen)
-        else:
-            keys = [[one if one is None else identity(one) for one in each] for each in made]
-            layer = self._new_by_key(made, keys, seen)
-        self._edges[name].append(
-            [
-                Edges(batch.input_type, values, each, batch.size)
-                for batch, values, each in zip(joint.batches, lists, keys, strict=True)
-                if values
-            ]
-        )
+        layer: list[Any] = []
+        edges: list[Edges] = []
+        if depth >= self._way.first[name]:
+            seen = self._seen[name]
+            for batch in self._way.into[name]:
+                values = self._layer(depth - 1, batch.input_type)
+                if values:
+                    keys: list[Hashable] = []
+                    for chunk in self._chunks(values, batch):
+                        before = len(layer), len(keys)
+                        batch.make(chunk, seen, layer, keys)
+                        self._keep(batch.kind, len(layer) - before[0], keys[before[1] :])
+                    edges.append(Edges(batch.input_type, values, keys, batch.size))
+        self._edges[name].append(edges)
         return layer
 
-    def _run(
-        self,
-        joint: Joint,
-        lists: list[list[Any]],
-        run: Callable[..., Sequence[list[Any]]],
-        *more: Any,
-    ) -> Sequence[list[Any]]:
-        """Run the functions of a joint on a list of values for each of its batches."""
-        calls = 0
-        for batch, values in zip(joint.batches, lists, strict=True):
-            calls += batch.size * len(values)
-        if calls <= _AT_ONCE:
-            self._count(calls)
-            return run(*lists, *more)
-        found: list[list[Any]] = [[] for _ in lists]
-        for i, (batch, values) in enumerate(zip(joint.batches, lists, strict=True)):
-            for chunk in self._chunks(values, batch):
-                alone: list[Sequence[Any]] = [()] * len(lists)
-                alone[i] = chunk
-                found[i] += run(*alone, *more)[i]
-        return found
-
-    def _new(self, made: Sequence[Sequence[Any]], kind: type, seen: set[Hashable]) -> list[Any]:
-        """Return those of the values that were not seen, once each; mark them seen."""
-        bare = set().union(*made)
-        bare.discard(None)
-        odd = _odd_floats(bare, made) if kind is float else {}
-        # Not -=, which walks through all of seen where that is not much larger.
-        bare = bare - seen
-        more = [fresh(one) for key, one in odd.items() if key not in seen]
-        seen |= bare
-        seen.update(odd)
-        content = sum(map(len, bare)) if kind in (str, bytes) else 32 * len(bare)
-        self._spent.keep(content + _ENTRY_BYTES * len(bare))
-        if (kind in (str, bytes) and content >= MAX_SIZE and max(map(len, bare)) >= MAX_SIZE) or (
-            kind is int and bare and not _all_small(bare)
-        ):
-            return list(filter(within_caps, bare))
-        return [*bare, *more]
-
-    def _new_by_key(
-        self, made: Sequence[Sequence[Any]], keys: Sequence[Sequence[Any]], seen: set[Hashable]
-    ) -> list[Any]:
-        """The same for values that are no keys themselves."""
-        keyed = dict(zip(chain.from_iterable(keys), chain.from_iterable(made), strict=True))
-        keyed.pop(None, None)
-        new = [keyed[key] for key in keyed if key not in seen]
-        self._spent.keep(sum(_ENTRY_BYTES + 3 * len(str(key)) for key in keyed))
-        seen.update(keyed)
-        return [fresh(one) for one in new if within_caps(one)]
+    def _keep(self, kind: type, new: int, keys: list[Hashable]) -> None:
+        """Count the bytes of so many new values of a kind, and of what leads to them."""
+        size = _ENTRY_BYTES * new + _EDGE_BYTES * len(keys)
+        if kind not in _SMALL:
+            content = sum(map(len, filter(None, keys)))  # type: ignore[arg-type]
+            size += content if kind in PLAIN_KEYS else 3 * content
+        self._spent.keep(size)
 
     def _chunks(self, values: list[Any], batch: Batch) -> Iterable[list[Any]]:
         """Cut values into parts, and count the batch's calls for each part that is taken."""
@@ -320,20 +260,3 @@ class Layers:
     def _count(self, calls: int) -> None:
         self._spent.take(calls)
         self.size += calls
-
-
-def _all_small(numbers: set[int]) -> bool:
-    return within_caps(min(numbers)) and within_caps(max(numbers))
-
-
-def _odd_floats(bare: set[float], made: Iterable[Iterable[float | None]]) -> dict[Hashable, float]:
-    """Take out of a set what == does not tell apart as identity does: zeros, NaNs; keyed."""
-    odd: dict[Hashable, float] = {}
-    if 0.0 in bare:
-        bare.discard(0.0)
-        odd = {identity(one): one for one in chain.from_iterable(made) if one == 0.0}
-    total = sum(bare)
-    if total != total:  # it may also be made of inf and -inf
-        odd |= {identity(one): one for one in bare if one != one}
-        bare -= {one for one in bare if one != one}
-    return odd

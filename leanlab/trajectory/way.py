@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leanlab.trajectory.batch import Joint, Row
+from leanlab.trajectory.batch import Row
 from leanlab.trajectory.values import KINDS
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ class Way:
         useful = [one for one in batches if one.output_type in self.far]
         self.into = {kind: [one for one in useful if one.output_type == kind] for kind in self.far}
         """Batches by the type they return."""
-        self.joint = {kind: Joint(each) for kind, each in self.into.items()}
-        """The same, to be run in one go."""
         types = {(one.input_type, one.output_type) for one in useful}
         functions = [one for one in library if (one.input_type, one.output_type) in types]
         self.rows = {
