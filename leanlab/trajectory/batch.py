@@ -15,7 +15,15 @@ from leanlab.trajectory.bodies import NAMES
 from leanlab.trajectory.images import Image
 from leanlab.trajectory.preimages import preimage
 from leanlab.trajectory.undoing import unknown
-from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity, within_caps
+from leanlab.trajectory.values import (
+    INTEGER_BOUND,
+    KINDS,
+    MAX_SIZE,
+    PLAIN_KEYS,
+    fresh,
+    identity,
+    within_caps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -45,8 +53,10 @@ _KEEP_PLAIN = """\
             _key(_made)
             if _made not in _seen:
                 _see(_made)
-                if _within_caps(_made): _new(_made)
+                if {caps}: _new(_made)
 """
+_CAPS = {bool: "True", int: "-_INTEGER_BOUND < _made < _INTEGER_BOUND"}
+_CAPS_OF_TEXT = "len(_made) < _MAX_SIZE"
 # Zeros and NaNs are seen by their identities: == does not tell them apart as states are.
 _KEEP_FLOAT = """\
             _key(_made)
@@ -160,8 +170,9 @@ class Batch:
         raises, or returns another type than it declares.
         """
         image = Image(KINDS[self.input_type])
-        plain = _KEEP_PLAIN if self.kind in PLAIN_KEYS else _KEEP_OTHER
-        kept = _KEEP_FLOAT if self.kind is float else plain
+        kept = _KEEP_FLOAT if self.kind is float else _KEEP_OTHER
+        if self.kind in PLAIN_KEYS:
+            kept = _KEEP_PLAIN.format(caps=_CAPS.get(self.kind, _CAPS_OF_TEXT))
         lines = ["def run(_values, _seen, _layer, _keys):"]
         lines += ["    _see, _new, _key = _seen.add, _layer.append, _keys.append"]
         lines += ["    for x in _values:"]
@@ -226,6 +237,8 @@ def _written(
         "_fresh": fresh,
         "_identity": identity,
         "_within_caps": within_caps,
+        "_INTEGER_BOUND": INTEGER_BOUND,
+        "_MAX_SIZE": MAX_SIZE,
         "_TypeError": TypeError,
         "_type": type,
     }
@@ -251,6 +264,13 @@ def returned(function: FunctionDef) -> ast.expr | None:
         return None
     named = any(isinstance(node, ast.NamedExpr) for node in ast.walk(definition))
     return None if named else first.value
+
+
+def returns_argument(function: FunctionDef) -> bool:
+    """Tell whether a function shows to return what it is given: it leads nowhere."""
+    body = returned(function)
+    same_type = function.input_type == function.output_type
+    return same_type and isinstance(body, ast.Name) and body.id == "x"
 
 
 def _definition(function: FunctionDef) -> ast.FunctionDef:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from leanlab.trajectory.batch import Batch
+from leanlab.trajectory.batch import Batch, returns_argument
 from leanlab.trajectory.descent import Descent
 from leanlab.trajectory.graph import NOTHING, Graph
 from leanlab.trajectory.layers import Layers
@@ -41,8 +41,9 @@ class Exact:
 
     def __init__(self, library: FunctionLibrary) -> None:
         self.library = library
+        self._functions = [one for one in library if not returns_argument(one)]
         alike: dict[tuple[str, str], list[FunctionDef]] = defaultdict(list)
-        for one in library:
+        for one in self._functions:
             alike[one.input_type, one.output_type].append(one)
         self._batches = {types: Batch(each, library.bodies) for types, each in alike.items()}
         self._ways: dict[tuple[str, str, str], Way] = {}
@@ -62,7 +63,7 @@ class Exact:
         key = (start, goal, without)
         if key not in self._ways:
             batches = [one for types, one in self._batches.items() if without not in types]
-            self._ways[key] = Way(batches, self.library, start, goal)
+            self._ways[key] = Way(batches, self._functions, self.library.bodies, start, goal)
         return self._ways[key]
 
 

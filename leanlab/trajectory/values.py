@@ -42,7 +42,7 @@ MAX_DIGITS = 4_300
 MAX_DEPTH = 30
 """Levels of containers in one value."""
 
-_BOUND = 10**MAX_DIGITS
+INTEGER_BOUND = 10**MAX_DIGITS
 _FLAT = frozenset({bool, float, complex, NoneType})
 _TEXTS = frozenset({str, bytes, bytearray})
 _CONTAINERS = frozenset({list, tuple, set, frozenset})
@@ -134,7 +134,7 @@ def check(value: Any) -> None:
         kind = type(one)
         size += 1
         if kind is int:
-            if not -_BOUND < one < _BOUND:
+            if not -INTEGER_BOUND < one < INTEGER_BOUND:
                 raise BadValue(f"has an integer of more than {MAX_DIGITS:,} digits.")
         elif kind in _TEXTS:
             size += len(one)
@@ -166,7 +166,7 @@ def within_caps(value: Any) -> bool:
     """Do what check does, at the speed that a search needs for what functions return."""
     kind = type(value)
     if kind is int:
-        return bool(-_BOUND < value < _BOUND)
+        return bool(-INTEGER_BOUND < value < INTEGER_BOUND)
     if kind in _FLAT:
         return True
     if kind in _TEXTS:
@@ -176,7 +176,7 @@ def within_caps(value: Any) -> bool:
         if held <= _FLAT:
             return True
         if held == {int}:
-            return bool(min(value) > -_BOUND and max(value) < _BOUND)
+            return bool(min(value) > -INTEGER_BOUND and max(value) < INTEGER_BOUND)
         if held == {str}:
             return len(value) + sum(map(len, value)) < MAX_SIZE
     try:

@@ -8,10 +8,10 @@ from leanlab.trajectory.batch import Row
 from leanlab.trajectory.values import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from leanlab.trajectory.batch import Batch
-    from leanlab.trajectory.library import FunctionLibrary
+    from leanlab.trajectory.batch import Batch, Body
+    from leanlab.trajectory.library import FunctionDef
     from leanlab.trajectory.search import Name
 
 
@@ -19,7 +19,12 @@ class Way:
     """What of a library can lie between values of one type and a goal's type."""
 
     def __init__(
-        self, batches: Iterable[Batch], library: FunctionLibrary, start: str, goal: str
+        self,
+        batches: Iterable[Batch],
+        functions: Iterable[FunctionDef],
+        bodies: Mapping[str, Body],
+        start: str,
+        goal: str,
     ) -> None:
         self.goal = goal
         batches = list(batches)
@@ -34,17 +39,16 @@ class Way:
         self.into = {kind: [one for one in useful if one.output_type == kind] for kind in self.far}
         """Batches by the type they return."""
         types = {(one.input_type, one.output_type) for one in useful}
-        functions = [one for one in library if (one.input_type, one.output_type) in types]
+        functions = [one for one in functions if (one.input_type, one.output_type) in types]
         self.rows = {
-            kind: Row([one for one in functions if one.input_type == kind], library.bodies, goal)
+            kind: Row([one for one in functions if one.input_type == kind], bodies, goal)
             for kind in self.far
         }
         """Functions by the type they take, in the order of the library."""
         self._start = start
         self.steps = {
             kind: [
-                (library.bodies[one.name], KINDS[one.output_type], one.output_type)
-                for one in row.functions
+                (bodies[one.name], KINDS[one.output_type], one.output_type) for one in row.functions
             ]
             for kind, row in self.rows.items()
         }
