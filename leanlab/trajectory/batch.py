@@ -44,10 +44,10 @@ _CHANGING = frozenset({
 # Statements that keep what was made, by its type.
 _KEEP_OTHER = """\
             _one = _identity(_made)
-            _key(_one)
             if _one not in _seen:
                 _see(_one)
                 if _within_caps(_made): _new(_fresh(_made))
+            _key(_one)
 """
 _KEEP_PLAIN = """\
             _key(_made)
@@ -183,8 +183,7 @@ class Batch:
                 lines += [
                     f"            if _type(_made) is not _{self.kind.__name__}: raise _TypeError"
                 ]
-            lines += ["        except Exception:", "            _key(None)", "        else:"]
-            lines.append(kept)
+            lines += [kept, "        except Exception:", "            _key(None)"]
         return _compiled(lines, self._names)
 
     @cached_property
