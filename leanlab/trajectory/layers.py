@@ -100,7 +100,8 @@ class Layers:
     def distances(self, bound: int) -> dict[str, dict[Hashable, int]]:
         """Return, by type and key, how many functions lie between a value and the goal, at least.
 
-        Whatever is not there lies on no way of at most `bound` functions. The goal is not there.
+        Whatever is not there lies on no way of at most `bound` functions, or at its beginning or
+        end alone.
         """
         self.reach(bound)
         found: dict[str, dict[Hashable, int]] = {kind: {} for kind in self._way.far}
@@ -110,10 +111,10 @@ class Layers:
         for before in self._last[:bound]:
             for kind, values in before.items():
                 level[kind] |= keyed(values)
-        for steps in range(1, bound + 1):
+        for steps in range(1, bound):
             for kind, keys in level.items():
                 found[kind] |= dict.fromkeys(keys, steps)
-            if steps < bound:
+            if steps < bound - 1:
                 # The goal is no nearer: what is so near to it is no nearer to the start.
                 nearest = (self._within or 0) - steps - 1
                 level = self._before(level, found, range(nearest, bound - steps))
