@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory.bodies import NAMES
 from leanlab.trajectory.images import Image
 from leanlab.trajectory.preimages import preimage
+from leanlab.trajectory.spans import anywhere, located
 from leanlab.trajectory.undoing import unknown
 from leanlab.trajectory.values import (
     INTEGER_BOUND,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     from leanlab.trajectory.library import FunctionDef
+    from leanlab.trajectory.locating import Locate
 
     Body = Callable[[Any], Any]
     Distances = Mapping[str, Mapping[Hashable, int]]
@@ -146,19 +149,30 @@ class Batch:
         self._expressions, self._names = _written(functions, bodies)
 
     @cached_property
+    def _singles(self) -> list[Single]:
+        return [Single(one, self._bodies) for one in self._functions]
+
+    @cached_property
     def telling(self) -> list[Single]:
         """The functions that may tell what they were given, one by one."""
-        singles = [Single(one, self._bodies) for one in self._functions]
-        return [one for one in singles if one.preimage is not unknown]
+        return [one for one in self._singles if one.preimage is not unknown]
+
+    @cached_property
+    def locating(self) -> list[tuple[Locate, Batch]]:
+        """Those of the others that may tell where it is, together where they tell the same."""
+        found: dict[Locate, list[FunctionDef]] = defaultdict(list)
+        for one in self._singles:
+            if one.preimage is unknown and one.locate is not anywhere:
+                found[one.locate] += one._functions
+        return [(locate, Batch(each, self._bodies)) for locate, each in found.items()]
 
     @cached_property
     def silent(self) -> Batch | None:
         """The others."""
-        told = [one._functions[0].name for one in self.telling]
-        left = [one for one in self._functions if one.name not in told]
-        if not told or not left:
-            return self if left else None
-        return Batch(left, self._bodies)
+        left = [one for one in self._singles if one.preimage is unknown and one.locate is anywhere]
+        if len(left) == self.size:
+            return self
+        return Batch([one._functions[0] for one in left], self._bodies) if left else None
 
     @cached_property
     def make(self) -> Callable[[Sequence[Any], set[Hashable], list[Any], list[Hashable]], None]:
@@ -218,6 +232,7 @@ class Single(Batch):
         super().__init__([function], bodies)
         self.expression = returned(function)
         self.preimage = preimage(self.expression, function.input_type, function.output_type)
+        self.locate = located(self.expression, function.input_type)
 
 
 def _compiled(lines: list[str], names: dict[str, Any]) -> Callable[..., Any]:

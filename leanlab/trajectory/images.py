@@ -21,7 +21,7 @@ _LARGE = 1e100
 """Ranges with ends beyond this are not followed: some integers are no floats."""
 _NOT_NEGATIVE: Range = (0, math.inf)
 _NUMBERS = frozenset({int, float})
-_ROUNDING: dict[str, Callable[[Any], int]] = {
+ROUNDING: dict[str, Callable[[Any], int]] = {
     "math.floor": math.floor, "math.ceil": math.ceil, "math.trunc": math.trunc, "round": round,
 }  # fmt: skip
 _CALLS: dict[str, Known] = {
@@ -37,7 +37,7 @@ _CALLS: dict[str, Known] = {
     "math.sqrt": (float, _NOT_NEGATIVE),
     "stable_hash": (int, (0, 2**32 - 1)),
     "str": (str, EVERYTHING),
-    **dict.fromkeys(_ROUNDING, (int, EVERYTHING)),
+    **dict.fromkeys(ROUNDING, (int, EVERYTHING)),
 }
 _METHODS: dict[tuple[Kind, str], Known] = {
     (int, "bit_count"): (int, _NOT_NEGATIVE),
@@ -109,7 +109,7 @@ class Image:
                 return self._range_of_two(left, operator, right)
             case ast.Call(
                 ast.Name("float"), [ast.BinOp(ast.Constant(str() as keep), ast.Mod(), operand)]
-            ) if _keeps_digits(keep) and self.type(operand) is float:
+            ) if digits_kept(keep) is not None and self.type(operand) is float:
                 return _through(lambda end: float(keep % end), self.range(operand))
             case ast.Call(_, arguments):
                 return self._range_of_call(node, arguments)
@@ -125,6 +125,8 @@ class Image:
                 return 0, (least if float in kinds else least - 1)
             case ast.Mult() if ast.dump(left) == ast.dump(right):
                 return _NOT_NEGATIVE
+            case ast.Sub() if _is_rounded(right, left):
+                return -1, 1
             case ast.Mult() if low == high and low > 0:
                 return _through(lambda end: low * end, (least, most))
             case ast.Add() if math.inf not in map(abs, (low, high, least, most)):
@@ -152,8 +154,8 @@ class Image:
             return _NOT_NEGATIVE
         if name in ("min", "max"):
             return self._range_of_extreme(name, arguments)
-        if name in _ROUNDING:
-            return _through(_ROUNDING[name], self.range(arguments[0]))
+        if name in ROUNDING:
+            return _through(ROUNDING[name], self.range(arguments[0]))
         known = _CALLS.get(name) or self._method(node)
         return known[1] if known else EVERYTHING
 
@@ -168,11 +170,19 @@ def called(node: ast.expr) -> str:
     return ""
 
 
-def _keeps_digits(text: str) -> bool:
-    """Tell whether a text is a format such as %.12g, which rounds to so many digits."""
+def _is_rounded(node: ast.expr, operand: ast.expr) -> bool:
+    match node:
+        case ast.Call(_, [each], []) if called(node) in ROUNDING:
+            return ast.dump(each) == ast.dump(operand)
+    return False
+
+
+def digits_kept(text: str) -> int | None:
+    """Return how many digits a format such as %.12g rounds to; None where it is no such format."""
     digits = text.removeprefix("%.").removesuffix("g")
     # So few digits that every number can be written with them.
-    return digits.isascii() and digits.isdecimal() and len(digits) < 3 and text == f"%.{digits}g"
+    fits = digits.isascii() and digits.isdecimal() and len(digits) < 3 and text == f"%.{digits}g"
+    return int(digits) if fits else None
 
 
 def _type_of_two(left: type | None, operator: ast.operator, right: type | None) -> type | None:

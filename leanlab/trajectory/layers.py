@@ -17,7 +17,7 @@ from leanlab.trajectory.values import (
     fresh,
     identity,
 )
-from leanlab.trajectory.wanted import Goal, Wanted, keyed
+from leanlab.trajectory.wanted import Goal, Trial, Wanted, keyed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
@@ -155,25 +155,24 @@ class Layers:
         self._layer(depths.stop - 1, given)
         layers = self._layers[given][max(0, depths.start) : depths.stop]
         if _DEAR * len(wanted.values) > sum(map(len, layers)):
-            return keyed(self._hits(batch, layers, wanted))
-        hits: list[Any] = []
-        if batch.silent:
-            hits += self._hits(batch.silent, layers, wanted)
+            return keyed(self._hits(Trial(batch, wanted), layers))
         seen = self._seen[given]
-        for single in batch.telling:
-            candidates, left = wanted.undone(single)
+        found, trials = wanted.told(batch)
+        hits: list[Any] = []
+        for single, candidates in found:
             keys = keyed(candidates)
             new = [keys[key] for key in keys if key in seen and key not in known]
-            hits += self._hits(single, [new], wanted)
-            if left:
-                hits += self._hits(single, layers, left)
+            if new:
+                hits += self._hits(Trial(single, wanted), [new])
+        for trial in trials:
+            hits += self._hits(trial, layers)
         return keyed(hits)
 
-    def _hits(self, batch: Batch, layers: Iterable[list[Any]], wanted: Wanted) -> list[Any]:
+    def _hits(self, trial: Trial, layers: Iterable[list[Any]]) -> list[Any]:
         found: list[Any] = []
         for layer in layers:
-            for chunk in self._chunks(layer, batch):
-                found += wanted.hits(batch, chunk)
+            for chunk in self._chunks(trial.worth(layer), trial.batch):
+                found += trial.hits(chunk)
         return found
 
     def _before_goal(self, depth: int) -> dict[str, list[Any]]:
@@ -182,17 +181,18 @@ class Layers:
         From the layer on that is worth it, those are left out that a preimage of the goal tells.
         """
         found: dict[str, list[Any]] = defaultdict(list)
-        for batch in self._functions_to_try(depth):
-            for chunk in self._chunks(self._layer(depth, batch.input_type), batch):
-                hits = self._goal.hits(batch, chunk)
+        for trial in self._trials(depth):
+            kind = trial.batch.input_type
+            for chunk in self._chunks(trial.worth(self._layer(depth, kind)), trial.batch):
+                hits = trial.hits(chunk)
                 if hits:
-                    found[batch.input_type] += hits
+                    found[kind] += hits
         return found
 
-    def _functions_to_try(self, depth: int) -> Sequence[Batch]:
+    def _trials(self, depth: int) -> Sequence[Trial]:
         if depth >= _TRIED:
-            return [batch for batch, _ in self._goal.after]
-        return self._way.into[self._way.goal]
+            return self._goal.after
+        return self._goal.all_trials
 
     def _comes_to(self, depth: int) -> bool:
         """Tell whether so many functions make one of the goal's preimages, where fewer do not."""
@@ -208,8 +208,7 @@ class Layers:
             return not self._seen[wanted.kind].isdisjoint(wanted.values)
         # The layer is not needed yet, and may be large: the one before it will do.
         return any(
-            self._hits(one, [self._layer(depth - 1, one.input_type)], left)
-            for one, left in wanted.after
+            self._hits(one, [self._layer(depth - 1, one.batch.input_type)]) for one in wanted.after
         ) or any(self._makes(one, depth - 1, further - 1) for one in wanted.before)
 
     def _layer(self, depth: int, name: str) -> list[Any]:

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory.batch import equals_itself
 from leanlab.trajectory.preimages import is_askable
+from leanlab.trajectory.spans import EVERYWHERE, anywhere, around, inside
 from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity, same
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from leanlab.trajectory.batch import Batch, Single
+    from leanlab.trajectory.locating import Locate, Spans
     from leanlab.trajectory.search import Spent
     from leanlab.trajectory.way import Way
 
 Keyed = dict["Hashable", Any]
 """Values of one type by their identity."""
 
+_NARROWED = 60
+"""Values that functions are run on in the time that it takes to tell where they should be."""
 _ODD_FLOATS = ("nan", "0.0", "-0.0")
 """Keys of the floats that are no keys themselves."""
 
@@ -28,6 +32,30 @@ def keyed(values: Sequence[Any]) -> Keyed:
     if values and type(values[0]) in PLAIN_KEYS:
         return dict(zip(values, values, strict=True))
     return {identity(one): one for one in values}
+
+
+class Trial:
+    """Functions of which preimages do not tell all."""
+
+    def __init__(self, batch: Batch, wanted: Wanted, locate: Locate = anywhere) -> None:
+        self.batch = batch
+        self._wanted = wanted
+        self._locate = locate
+
+    def worth(self, values: list[Any]) -> list[Any]:
+        """Leave out values, of which the functions make nothing wanted, where it saves time."""
+        if self._locate is anywhere or len(values) < _NARROWED:
+            return values
+        return inside(values, self._spans)
+
+    def hits(self, values: Sequence[Any]) -> list[Any]:
+        """Return those of the values of which a function makes something wanted."""
+        return self._wanted.hits(self.batch, values)
+
+    @cached_property
+    def _spans(self) -> Spans:
+        values = self._wanted.values.values()
+        return EVERYWHERE if any(one != one for one in values) else around(self._locate, values)
 
 
 class Wanted:
@@ -58,7 +86,21 @@ class Wanted:
         rest = {key: one for key, one in self.values.items() if not is_askable(one)}
         return [each for each in self.values.items() if each[0] not in rest], rest
 
-    def undone(self, single: Single) -> tuple[list[Any], Wanted | None]:
+    def told(self, batch: Batch) -> tuple[list[tuple[Single, list[Any]]], list[Trial]]:
+        """Return what each function may make wanted values of, and what is to be tried beside."""
+        found: list[tuple[Single, list[Any]]] = []
+        trials = [Trial(one, self, locate) for locate, one in batch.locating]
+        if batch.silent:
+            trials.append(Trial(batch.silent, self))
+        for single in batch.telling:
+            candidates, left = self._undone(single)
+            if candidates:
+                found.append((single, candidates))
+            if left:
+                trials.append(Trial(single, left, single.locate))
+        return found, trials
+
+    def _undone(self, single: Single) -> tuple[list[Any], Wanted | None]:
         """Return what the function may make wanted values of, and those of which nobody knows."""
         asked, rest = self._asked
         found: list[Any] = []
@@ -72,19 +114,15 @@ class Wanted:
         return found, self.part(left | rest) if left or rest else None
 
     @cached_property
-    def _opened(self) -> tuple[list[Wanted], list[tuple[Batch, Wanted]]]:
+    def _opened(self) -> tuple[list[Wanted], list[Trial]]:
         before: dict[str, Keyed] = defaultdict(dict)
-        after: list[tuple[Batch, Wanted]] = []
+        after: list[Trial] = []
         for batch in self._way.into[self.kind]:
-            for single in batch.telling:
-                candidates, left = self.undone(single)
-                if candidates:
-                    self._spent.take(len(candidates))
-                    before[batch.input_type] |= keyed(self.hits(single, candidates))
-                if left:
-                    after.append((single, left))
-            if batch.silent:
-                after.append((batch.silent, self))
+            found, trials = self.told(batch)
+            for single, candidates in found:
+                self._spent.take(len(candidates))
+                before[batch.input_type] |= keyed(self.hits(single, candidates))
+            after += trials
         told = [
             Wanted(self._way, kind, values, self._spent)
             for kind, values in before.items()
@@ -92,14 +130,19 @@ class Wanted:
         ]
         return told, after
 
+    @cached_property
+    def all_trials(self) -> list[Trial]:
+        """All functions that return the type, as if nothing told anything."""
+        return [Trial(one, self) for one in self._way.into[self.kind]]
+
     @property
     def before(self) -> list[Wanted]:
         """What one function makes a wanted value of, as far as preimages tell."""
         return self._opened[0]
 
     @property
-    def after(self) -> list[tuple[Batch, Wanted]]:
-        """The functions of which preimages do not tell all, with those values that they leave."""
+    def after(self) -> list[Trial]:
+        """What preimages do not tell."""
         return self._opened[1]
 
     def part(self, values: Keyed) -> Wanted:

@@ -166,12 +166,15 @@ def test_an_example_that_needs_fewer_functions_hides_no_trajectory():
 CLOSED = {
     "int int": (
         "x + 1", "2 * x", "x // 3", "x * x", "-x", "abs(x)", "x % 7", "min(max(x, -9), 9)",
-        "(x > 2) - (x < -2)", "5 - x",
+        "(x > 2) - (x < -2)", "5 - x", "x.bit_length()", "x.bit_count()",
     ),
     "int str": ("str(x)", "str(x)[::-1]"),
     "int float": ("float(x)", "x / 4"),
-    "float float": ("abs(x)", "1.5 / x", "x * x", "math.sqrt(x)", "x % 1.0", "-x"),
-    "float int": ("math.floor(100 * (x % 1.0))", "round(x)"),
+    "float float": (
+        "abs(x)", "1.5 / x", "x * x", "math.sqrt(x)", "x % 1.0", "-x",
+        "float('%.12g' % math.exp(x))", "math.log10(x)", "x - math.trunc(x)",
+    ),
+    "float int": ("math.floor(100 * (x % 1.0))", "round(x)", "math.ceil(x)", "math.trunc(2 * x)"),
     "float str": ("str(x)",),
     "str str": (
         "x[::-1]", "x + x", "x.upper()", "x.title()", "x[0]", "x.strip()",
