@@ -100,14 +100,14 @@ class Row:
         and the distance.
         """
         kinds = sorted({one.output_type for one in self.functions})
-        lines = [f"    _get_{i} = _distances[{kind!r}].get" for i, kind in enumerate(kinds)]
+        lines = [f"    _near_{i} = _distances[{kind!r}]" for i, kind in enumerate(kinds)]
         for place, function in enumerate(self.functions):
-            kind = function.output_type
-            key = "_made" if KINDS[kind] in PLAIN_KEYS else "_identity(_made)"
+            near = f"_near_{kinds.index(function.output_type)}"
             lines += self._tried(
                 place,
-                f"_distance = _get_{kinds.index(kind)}({key})",
-                f"if _distance is not None: _add(({place}, _made, _distance))",
+                f"if {near}:",
+                f"    _distance = {near}.get({_key(KINDS[function.output_type])})",
+                f"    if _distance is not None: _add(({place}, _made, _distance))",
             )
         return _compiled(["def run(x, _distances, _add):", *lines, "    return"], self._names)
 
@@ -235,6 +235,15 @@ class Single(Batch):
         self.locate = located(self.expression, function.input_type)
 
 
+def _key(kind: type) -> str:
+    """What stands for the identity of what was made, of that kind."""
+    if kind in PLAIN_KEYS:
+        return "_made"
+    if kind is float:
+        return "_made if _made and _made == _made else _identity(_made)"
+    return "_identity(_made)"
+
+
 def _compiled(lines: list[str], names: dict[str, Any]) -> Callable[..., Any]:
     found: dict[str, Any] = {}
     exec(compile("\n".join(lines), "<functions>", "exec"), names, found)  # noqa: S102 - checked
@@ -285,6 +294,11 @@ def returns_argument(function: FunctionDef) -> bool:
     body = returned(function)
     same_type = function.input_type == function.output_type
     return same_type and isinstance(body, ast.Name) and body.id == "x"
+
+
+def careful(function: FunctionDef, body: Body) -> Body:
+    """Return the function's body, or what runs it on a copy where it might change its argument."""
+    return (lambda x: body(fresh(x))) if _changes(_definition(function)) else body
 
 
 def _definition(function: FunctionDef) -> ast.FunctionDef:

@@ -18,8 +18,8 @@ from leanlab.trajectory.search import Answer
 
 _MODULES = (
     "values", "bodies", "library", "execution", "search", "plain", "images", "undoing",
-    "preimages", "locating", "spans", "batch", "way", "wanted", "layers", "graph", "vectors",
-    "descent", "ranking", "exact", "solvers", "interchange", "asking",
+    "preimages", "locating", "spans", "batch", "way", "wanted", "layers", "graph", "guide",
+    "vectors", "descent", "ranking", "exact", "solvers", "interchange", "asking",
 )  # fmt: skip
 """In an order in which each finds those that it imports."""
 

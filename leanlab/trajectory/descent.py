@@ -6,18 +6,18 @@ search finds first; and where something is found, most vectors are never looked 
 
 from __future__ import annotations
 
-from itertools import repeat
 from typing import TYPE_CHECKING
 
-from leanlab.trajectory.graph import NOTHING
+from leanlab.trajectory.graph import NOTHING, grader
 from leanlab.trajectory.vectors import apart, collapsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from leanlab.trajectory.graph import Graph
+    from leanlab.trajectory.guide import Guide
     from leanlab.trajectory.search import Task
-    from leanlab.trajectory.vectors import Guide, Vector
+    from leanlab.trajectory.vectors import Vector
 
 _VECTOR_BYTES = 200
 
@@ -29,8 +29,8 @@ class Descent:
         self._guide = guide
         self._graph = graph
         self._start = [graph.number(task.input.items[one], task.input.type) for one in examples]
-        self._goals = [graph.goal(task.output.items[one]) for one in examples[1:]]
-        self._apart = apart((guide.goal, *self._goals))
+        self._graders = [grader(task.output.items[one]) for one in examples[1:]]
+        self._apart = apart([task.output.items[one] for one in examples])
 
     def find(self, bound: int, *, whole: bool) -> tuple[int, ...] | None:
         """Return the first trajectory of bound functions, by their places; None if there is none.
@@ -39,57 +39,64 @@ class Descent:
         a vector that does not lead to the goals in some steps does not in fewer. Fewer examples may
         have goals that are nearer.
         """
-        if bound == 1:
-            last = self._last(self._start[0], self._start[1:])
-            return None if last is None else (last,)
+        start = tuple(self._start)
+        if bound == 2:
+            return self._last_two(start)
         # Vectors that lead nowhere in that many functions, by how many are left.
-        start = {tuple(self._start): bound}
-        tried: list[dict[Vector, int]] = [start] * bound if whole else [{} for _ in range(bound)]
+        nowhere: list[dict[Vector, int]] = (
+            [{start: bound}] * bound if whole else [{} for _ in range(bound)]
+        )
         path: list[int] = []
-        trail = [(iter(self._guide.ahead(self._start[0], bound)), self._start[1:])]
+        trail = [(iter(self._guide.ahead(start[0], bound)), start[1:])]
         while trail:
             steps, others = trail[-1]
             left = bound - len(trail)
-            failed = tried[left]
+            failed = nowhere[left]
             for place, anchor in steps:
-                made = self._made(others, place)
-                if made is None:
-                    continue
-                vector = (anchor, *made)
-                if failed.get(vector, 0) >= left or collapsed(vector, self._apart):
+                vector = self._made(anchor, others, place)
+                if vector is None or failed.get(vector, 0) >= left:
                     continue
                 failed[vector] = left
                 self._graph.spent.keep(_VECTOR_BYTES)
-                if left > 1:
+                if left > 2:
                     path.append(place)
-                    trail.append((iter(self._guide.ahead(anchor, left)), made))
+                    trail.append((iter(self._guide.ahead(anchor, left)), vector[1:]))
                     break
-                last = self._last(anchor, made)
-                if last is not None:
-                    return (*path, place, last)
+                last = self._last_two(vector)
+                if last:
+                    return (*path, place, *last)
             else:
                 trail.pop()
                 if path:
                     path.pop()
         return None
 
-    def _made(self, others: list[int], place: int) -> list[int] | None:
-        """Apply a function to the other examples; None where it makes nothing of one of them."""
+    def _made(self, anchor: int, others: Sequence[int], place: int) -> Vector | None:
+        """Apply a function to the other examples, too; None where that can lead to no answer."""
         rows = self._graph.rows
-        made = []
+        made = [anchor]
         for number in others:
-            other = rows[number][place]
+            other = rows[number].get(place)
             if other is None:
                 other = self._graph.cell(number, place)
             if other == NOTHING:
                 return None
             made.append(other)
-        return made
+        vector = tuple(made)
+        return None if collapsed(vector, self._apart) else vector
 
-    def _last(self, anchor: int, others: list[int]) -> int | None:
-        """Return the place of the first function that leads to every goal."""
-        leads = self._graph.leads
-        for place in self._guide.ends(anchor):
-            if all(map(leads, others, repeat(place), self._goals)):
-                return place
+    def _last_two(self, vector: Vector) -> tuple[int, int] | None:
+        """Return the places of the first two functions that lead to every goal."""
+        cell, leads = self._graph.cell, self._graph.leads
+        for place, anchor in self._guide.ahead(vector[0], 2):
+            ends = self._guide.ends(anchor)
+            for number, is_goal in zip(vector[1:], self._graders, strict=True):
+                other = cell(number, place)
+                ends = (
+                    [] if other == NOTHING else [one for one in ends if leads(other, one, is_goal)]
+                )
+                if not ends:
+                    break
+            else:
+                return place, ends[0]
         return None

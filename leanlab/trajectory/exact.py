@@ -8,21 +8,22 @@ followed, along steps that the bound allows. docs/trajectory.md tells more.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from leanlab.trajectory.batch import Batch, returns_argument
 from leanlab.trajectory.descent import Descent
-from leanlab.trajectory.graph import NOTHING, Graph
+from leanlab.trajectory.graph import Graph, grader
+from leanlab.trajectory.guide import Guide
 from leanlab.trajectory.layers import Layers
 from leanlab.trajectory.ranking import ranked
-from leanlab.trajectory.search import OverBudget, Spent
+from leanlab.trajectory.search import OverBudget, Spent, is_contradictory
 from leanlab.trajectory.values import grading, identity
-from leanlab.trajectory.vectors import Guide, Vectors
+from leanlab.trajectory.vectors import Vectors
 from leanlab.trajectory.way import Way
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from leanlab.trajectory.library import FunctionDef, FunctionLibrary
     from leanlab.trajectory.search import Answer, Budget, Name, Task
@@ -76,11 +77,13 @@ class _Search:
         self._spent = spent
         given = list(map(identity, task.input.items))
         wanted = list(map(grading, task.output.items))
-        self._way = solver.way(task.input.type, task.output.type, len(set(wanted)))
-        firsts = {key: i for i, key in reversed(list(enumerate(given)))}
-        self._contradictory = len(set(zip(given, wanted, strict=True))) > len(firsts)
+        firsts = {given[i]: i for i in range(len(given) - 1, -1, -1)}
+        times: dict[Hashable, int] = {}
+        for goal in wanted:
+            times[goal] = times.get(goal, 0) + 1
+        self._way = solver.way(task.input.type, task.output.type, len(times))
+        self._contradictory = len(firsts) < len(given) and is_contradictory(task)
         # What is rare tends to be harder to reach, and what is written shorter to grow less.
-        times = Counter(wanted)
         self._examples: list[int] = sorted(
             firsts.values(), key=lambda i: (times[wanted[i]], len(repr(task.input.items[i])))
         )
@@ -89,6 +92,7 @@ class _Search:
         self._reached: dict[int, int] = {}
         """By example: the least bound within which its goal can be reached."""
         self._graph = Graph(self._way.steps, spent)
+        self._guides: dict[int, Guide] = {}
         self._follows_cheaply = False
         """Whether following vectors cost less than another example's layers would."""
         self._witnesses: set[int] = set(self._examples[:2])
@@ -156,9 +160,10 @@ class _Search:
         The example whose goal was the hardest to reach guides: it allows the fewest steps.
         """
         anchor = max(self._reached, key=self._reached.__getitem__)
-        goal = self._task.output.items[anchor]
-        distances = self._layers_of(anchor).distances(bound)
-        guide = Guide(self._way, self._graph, goal, distances)
+        guide = self._guide_of(anchor)
+        if bound == 1 and not every:
+            return self._single(anchor, guide)
+        guide.allow(self._layers_of(anchor).distances(bound))
         before = self._spent.calls
         others = [one for one in self._examples if one != anchor]
         if every:
@@ -176,17 +181,26 @@ class _Search:
                 return (self._way.names(found),) if found else ()
             self._witnesses.add(failed)
 
+    def _guide_of(self, anchor: int) -> Guide:
+        if anchor not in self._guides:
+            goal = self._task.output.items[anchor]
+            self._guides[anchor] = Guide(self._way, self._graph, goal)
+        return self._guides[anchor]
+
+    def _single(self, anchor: int, guide: Guide) -> tuple[tuple[Name, ...], ...]:
+        """Return the first function that solves the task alone, if there is one."""
+        given = self._task.input
+        for place in guide.ends(self._graph.number(given.items[anchor], given.type)):
+            if self._failed((place,), (anchor,)) is None:
+                return (self._way.names((place,)),)
+        return ()
+
     def _failed(self, places: Sequence[int], solved: Sequence[int]) -> int | None:
         """Return the first example that a trajectory does not solve, None where it solves all."""
-        graph, task = self._graph, self._task
-        for example in self._examples:
-            if example in solved:
-                continue
-            number = graph.number(task.input.items[example], task.input.type)
-            for place in places[:-1]:
-                number = graph.cell(number, place)
-                if number == NOTHING:
-                    return example
-            if not graph.leads(number, places[-1], graph.goal(task.output.items[example])):
-                return example
+        given, wanted = self._task.input, self._task.output
+        for one in self._examples:
+            if one not in solved and not self._graph.solves(
+                given.items[one], given.type, places, grader(wanted.items[one])
+            ):
+                return one
         return None

@@ -5,65 +5,25 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from leanlab.trajectory.graph import NOTHING
+from leanlab.trajectory.graph import NOTHING, grader
+from leanlab.trajectory.values import grading
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from leanlab.trajectory.graph import Graph
+    from leanlab.trajectory.guide import Guide
     from leanlab.trajectory.search import Task
-    from leanlab.trajectory.way import Way
 
 Vector = tuple[int, ...]
 """Numbers of the values of all examples, the anchor's first."""
-Step = tuple[int, int]
-"""A function applied to an anchor's value: its place among those of its input type, and what it
-makes."""
 Parents = dict[Vector, list[tuple[Vector, int]]]
 """The places of functions that lead to a vector, with the vectors that they lead from."""
 
+_GOALS: Vector = ()
+"""Stands for whatever is right at the end: values that are graded alike."""
 _VECTOR_BYTES = 400
 _PATH_BYTES = 150
-
-
-class Guide:
-    """The steps that one example, the anchor, allows."""
-
-    def __init__(
-        self, way: Way, graph: Graph, goal: Any, distances: dict[str, dict[Hashable, int]]
-    ) -> None:
-        self._way = way
-        self._graph = graph
-        self._goal = goal
-        self.goal = graph.goal(goal)
-        self._distances = distances
-        self._hits: dict[int, list[tuple[int, Any, int]]] = {}
-        self._within: dict[tuple[int, int], list[Step]] = {}
-        self._ending: dict[int, list[int]] = {}
-
-    def ahead(self, number: int, left: int) -> list[Step]:
-        """Return the steps from an anchor's value on ways of `left` functions to its goal."""
-        found = self._within.get((number, left))
-        if found is None:
-            graph = self._graph
-            row = self._way.rows[graph.types[number]]
-            hits = self._hits.get(number)
-            if hits is None:
-                hits = self._hits[number] = graph.near(number, row, self._distances)
-            found = self._within[number, left] = [
-                (place, graph.number(made, row.functions[place].output_type))
-                for place, made, distance in hits
-                if distance < left
-            ]
-        return found
-
-    def ends(self, number: int) -> list[int]:
-        """Return the places of the functions that make the goal of an anchor's value."""
-        found = self._ending.get(number)
-        if found is None:
-            row = self._way.rows[self._graph.types[number]]
-            found = self._ending[number] = self._graph.ends(number, row, self._goal)
-        return found
 
 
 class Vectors:
@@ -75,8 +35,9 @@ class Vectors:
         self._start = tuple(
             graph.number(task.input.items[one], task.input.type) for one in examples
         )
-        self._goals = tuple(graph.goal(task.output.items[one]) for one in examples)
-        self._apart = apart(self._goals)
+        goals = [task.output.items[one] for one in examples]
+        self._graders = list(map(grader, goals))
+        self._apart = apart(goals)
 
     def find(self, bound: int) -> tuple[tuple[int, ...], ...]:
         """Return the places of every trajectory of bound functions, where none of fewer solves.
@@ -113,13 +74,14 @@ class Vectors:
         else:
             leads = self._graph.leads
             for place in self._guide.ends(vector[0]):
-                if all(leads(vector[i], place, self._goals[i]) for i in range(1, len(vector))):
-                    yield place, self._goals
+                if all(leads(vector[i], place, self._graders[i]) for i in range(1, len(vector))):
+                    yield place, _GOALS
 
 
-def apart(goals: Vector) -> list[tuple[int, int]]:
+def apart(goals: Sequence[Any]) -> list[tuple[int, int]]:
     """Return the pairs of examples that must end apart: they may never become one."""
-    return [(i, j) for i, j in combinations(range(len(goals)), 2) if goals[i] != goals[j]]
+    keys = list(map(grading, goals))
+    return [(i, j) for i, j in combinations(range(len(keys)), 2) if keys[i] != keys[j]]
 
 
 def collapsed(vector: Vector, pairs: list[tuple[int, int]]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leanlab.trajectory.batch import Row
+from leanlab.trajectory.batch import Row, careful
 from leanlab.trajectory.values import KINDS
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Way:
         self._start = start
         self.steps = {
             kind: [
-                (bodies[one.name], KINDS[one.output_type], one.output_type) for one in row.functions
+                (careful(one, bodies[one.name]), KINDS[one.output_type], one.output_type)
+                for one in row.functions
             ]
             for kind, row in self.rows.items()
         }
