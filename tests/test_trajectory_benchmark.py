@@ -42,3 +42,9 @@ def test_the_exact_solver_makes_no_more_calls_than_it_did(bench, kind, most) -> 
         answers = [bench.exact.solve(task, Budget()) for task in of_depth]
         assert [len(answer.functions) for answer in answers] == [depth] * len(answers)
         assert sum(answer.calls for answer in answers) / len(answers) < most[depth]
+
+
+def test_the_deep_tasks_that_are_kept_are_those_that_are_drawn(bench) -> None:
+    number = 4  # of tuples, which have the smallest layers
+    drawn = bench.shells.draw(number, [6])[6]
+    assert " ".join(drawn) == bench.shells.read()[6][number]

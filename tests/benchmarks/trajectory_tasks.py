@@ -7,7 +7,8 @@ kept beside this module.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +39,7 @@ FOUND = 64
 """Tasks of each of the DEEP depths that are kept."""
 _ATTEMPTS = 100
 
+Names = tuple[Name, ...]
 Layers = list[list["Reached"]]
 """All lists that can be made of an input, by the least number of functions that do."""
 
@@ -58,7 +60,7 @@ class Reached(msgspec.Struct, frozen=True):
     """A list, and functions that make it of an input."""
 
     typed: TypedList
-    functions: tuple[Name, ...]
+    functions: Names
 
 
 class Shells:
@@ -72,7 +74,7 @@ class Shells:
     kept = Path(__file__).with_name("trajectory_shells.json")
     """By depth and the number of the input: functions that make the output."""
     complete = 7
-    """Layers that --find makes. A task of one more is new to them all."""
+    """The last layer that is made whole; an output of depth 8 is new to all of them."""
 
     def __init__(self, library: FunctionLibrary) -> None:
         self._executor = Executor(library)
@@ -80,38 +82,47 @@ class Shells:
         self._types = [name for name in INPUTS if name != "builtins.bool"]
 
     def shallow(self, each: int) -> dict[int, list[Task]]:
-        found: dict[int, list[Task]] = {depth: [] for depth in SHALLOW}
-        number = 0
-        while any(len(tasks) < each for tasks in found.values()):
-            layers = self._layers(self._input(number), max(SHALLOW))
-            for depth, tasks in found.items():
-                drawn = self._drawn(number, layers, depth)
-                if drawn is not None and len(tasks) < each:
-                    tasks.append(self._task(number, drawn.functions))
-            number += 1
-        return found
+        return {
+            depth: [self._task(number, names) for number, names in drawn.items()]
+            for depth, drawn in self._drawn_each(SHALLOW, each).items()
+        }
 
     def deep(self, depth: int, count: int) -> list[Task]:
-        kept = msgspec.json.decode(self.kept.read_bytes(), type=dict[int, dict[int, str]])
-        return [self._task(number, names.split()) for number, names in kept[depth].items()][:count]
+        kept = islice(self.read()[depth].items(), count)
+        return [self._task(number, names.split()) for number, names in kept]
+
+    def read(self) -> dict[int, dict[int, str]]:
+        return msgspec.json.decode(self.kept.read_bytes(), type=dict[int, dict[int, str]])
 
     def find(self) -> None:
-        found: dict[int, dict[int, str]] = {depth: {} for depth in DEEP}
-        number = 0
-        while any(len(tasks) < FOUND for tasks in found.values()):
-            layers = self._layers(self._input(number), self.complete)
-            for depth, tasks in found.items():
-                drawn = self._drawn(number, layers, depth)
-                if drawn is not None and len(tasks) < FOUND:
-                    tasks[number] = " ".join(drawn.functions)
-            number += 1
+        found = {
+            depth: {number: " ".join(names) for number, names in drawn.items()}
+            for depth, drawn in self._drawn_each(DEEP, FOUND).items()
+        }
         self.kept.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+
+    def draw(self, number: int, depths: Sequence[int]) -> dict[int, Names]:
+        """Draw an output of each depth for the input of that number, where there is a fit one."""
+        layers = self._layers(self._input(number), min(max(depths), self.complete))
+        drawn = {depth: self._drawn(number, layers, depth) for depth in depths}
+        return {depth: one.functions for depth, one in drawn.items() if one is not None}
+
+    def _drawn_each(self, depths: Sequence[int], each: int) -> dict[int, dict[int, Names]]:
+        """By depth and number of the input, so many of each depth."""
+        found: dict[int, dict[int, Names]] = {depth: {} for depth in depths}
+        number = 0
+        while any(len(drawn) < each for drawn in found.values()):
+            for depth, names in self.draw(number, depths).items():
+                if len(found[depth]) < each:
+                    found[depth][number] = names
+            number += 1
+        return found
 
     def _input(self, number: int) -> TypedList:
         stream, name = Stream("shell", SEED, number), self._types[number % len(self._types)]
         return TypedList.checked(name, [INPUTS[name](stream) for _ in range(ITEMS)])
 
-    def _task(self, number: int, names: tuple[Name, ...] | list[Name]) -> Task:
+    def _task(self, number: int, names: Sequence[Name]) -> Task:
         done = self._executor.run(self._executor.plan(self._input(number), names))
         assert done.trajectory is not None, f"input {number}: {done.error}"
         return Task(input=done.trajectory.input, output=done.trajectory.output)
@@ -140,14 +151,13 @@ class Shells:
     def _drawn(self, number: int, layers: Layers, depth: int) -> Reached | None:
         """Draw a list that takes so many functions, at most one more than there are layers."""
         stream = Stream("shell", SEED, number, depth)
-        whole = layers[: depth + 1]
-        for _ in range(_ATTEMPTS):
-            last = whole[-1]
-            drawn: Reached | None = last[stream.below(len(last))] if last else None
-            if drawn is not None and len(whole) == depth:
+        fewer, last = layers[:depth], layers[: depth + 1][-1]
+        for _ in range(_ATTEMPTS if last else 0):
+            drawn: Reached | None = last[stream.below(len(last))]
+            if drawn is not None and last is fewer[-1]:
                 ahead = self._functions[drawn.typed.type]
                 drawn = self._after(drawn, ahead[stream.below(len(ahead))])
-            if drawn is not None and _is_fit(drawn, whole[:depth]):
+            if drawn is not None and _is_fit(drawn, fewer):
                 return drawn
         return None
 
@@ -163,9 +173,9 @@ def _is_fit(drawn: Reached, fewer: Layers) -> bool:
 
 
 class Ends:
-    """Tasks whose output is the end of a random walk; what they need is what exact search proves.
+    """Tasks whose output is the end of a random walk; what they need, exact search has proved.
 
-    Two thirds have different outputs.
+    In two thirds of the walks no step makes all items alike.
     """
 
     kept = Path(__file__).with_name("trajectory_deep.json")
@@ -220,7 +230,7 @@ class Ends:
 
 
 if __name__ == "__main__":
-    kinds = {"shells": Shells, "ends": Ends}
+    kinds: dict[str, type[Shells | Ends]] = {"shells": Shells, "ends": Ends}
     if len(sys.argv) != 2 or sys.argv[1] not in kinds:
         sys.exit("say which tasks to find: shells (a quarter of an hour) or ends (an hour).")
     kinds[sys.argv[1]](FunctionLibrary.default()).find()
