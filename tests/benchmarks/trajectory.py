@@ -2,9 +2,9 @@
 
 `python -m tests.benchmarks.trajectory` prints the table of docs/trajectory.md, which tells how its
 tasks are drawn. Times are CPU time, with nothing kept from one run to the next but the library's
-compiled functions; the median of three runs, but one run of plain search on deep tasks. Where it
-does not end within its calls, the time until then counts, so that a ratio is never more than it
-would be.
+compiled functions: the median of three runs, but one of plain search on deep tasks and one of the
+exact solver on the deepest. Where plain search does not end within its calls, if they are limited,
+the time until then counts, so that a ratio is never more than it would be.
 """
 
 from __future__ import annotations
