@@ -62,7 +62,8 @@ chaos: $(VENV)/.installed-dev
 fuzz: $(VENV)/.installed-dev
 	LEANLAB_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
 
-# Gives both solvers of trajectories 2,500 random tasks, then prints the table of docs/trajectory.md.
+# Gives both solvers of trajectories 2,500 random tasks, then prints the table of docs/trajectory.md;
+# a quarter of an hour, and a gigabyte.
 trajectory: $(VENV)/.installed-dev
 	LEANLAB_TRAJECTORY_TASKS=2500 $(BIN)/python -m pytest tests/trajectory/test_solvers.py
 	$(BIN)/python -m tests.benchmarks.trajectory

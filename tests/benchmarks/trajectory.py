@@ -1,20 +1,18 @@
 """The exact solver of trajectories against plain breadth-first search, on the same tasks.
 
-`python -m tests.benchmarks.trajectory` prints the table of docs/trajectory.md. Tasks are random
-walks, two thirds of them with different outputs; their depth is what the exact solver proves it to
-be. Times are CPU time, each the median of three runs, with nothing kept from one run to the next
-but the library's compiled functions. Where plain search does not end within its calls, the time
-until then counts, so that a ratio is never more than it would be.
+`python -m tests.benchmarks.trajectory` prints the table of docs/trajectory.md, which tells how its
+tasks are drawn. Times are CPU time, with nothing kept from one run to the next but the library's
+compiled functions: the median of three runs, but one of plain search on deep tasks and one of the
+exact solver on the deepest. Where plain search does not end within its calls, if they are limited,
+the time until then counts, so that a ratio is never more than it would be.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -25,23 +23,23 @@ from leanlab.trajectory import (
     Exact,
     Exhausted,
     FunctionLibrary,
-    Refuted,
     Solved,
     Solver,
     Task,
-    Walks,
 )
 
 from .figures import Figure, header, line
+from .trajectory_tasks import SHALLOW, Ends, Shells, Tasks
 
-SEED, LENGTH = 9, 10
-DEEP = Path(__file__).with_name("trajectory_deep.json")
-"""Numbers of walks by the depth of their tasks, as found by proof; `--find` writes them anew."""
+COMPARED = (6, 7)
+"""Depths of deep tasks that plain search is given, too."""
 
 
 class Pair(msgspec.Struct, frozen=True):
     """Both solvers on one task."""
 
+    depth: int
+    """What the task is known to need."""
     exact: Answer
     plain: Answer
     exact_seconds: float
@@ -49,56 +47,60 @@ class Pair(msgspec.Struct, frozen=True):
 
     @property
     def agree(self) -> bool:
+        if not isinstance(self.exact, Solved) or len(self.exact.functions) != self.depth:
+            return False
         if isinstance(self.plain, Exhausted):
-            if isinstance(self.exact, Solved):
-                return len(self.exact.functions) > self.plain.refuted
-            return isinstance(self.exact, Refuted)
-        if isinstance(self.plain, Solved) and isinstance(self.exact, Solved):
-            return self.plain.functions == self.exact.functions
-        return type(self.plain) is type(self.exact)
+            return self.plain.refuted < self.depth
+        return isinstance(self.plain, Solved) and self.plain.functions == self.exact.functions
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """How many tasks of each kind are measured."""
+
+    shallow: int
+    """Of each depth from 1 to 4."""
+    deep: int
+    """Of depth 6 and of 7."""
+    deepest: int
+    """Of depth 8."""
+    refuted: int
+    calls: int | None = None
+    """That plain search may make for one task; None is no limit."""
 
 
 class Bench:
     """The solvers and tasks of one library."""
 
     def __init__(self) -> None:
-        self.library = FunctionLibrary.default()
-        self.exact = Exact(self.library)
-        self.plain = BreadthFirst(self.library)
-        self.walks = Walks(self.library, seed=SEED)
+        library = FunctionLibrary.default()
+        self.exact = Exact(library)
+        self.plain = BreadthFirst(library)
+        self.shells = Shells(library)
+        self.ends = Ends(library)
 
-    def task(self, number: int, length: int = LENGTH) -> Task:
-        return self.walks.task(number, length, varied=number % 3 != 0).task
+    def compare(self, tasks: Tasks, size: Size) -> list[Pair]:
+        """Give both solvers the same tasks."""
+        found = tasks.shallow(size.shallow)
+        found |= {depth: tasks.deep(depth, size.deep) for depth in COMPARED}
+        return [
+            self.pair(task, depth, size.calls) for depth, each in found.items() for task in each
+        ]
 
-    def shallow(self, each: int) -> list[Task]:
-        """As many tasks of each depth from 1 to 4, by walks of 1 to 6 functions."""
-        found: dict[int, list[Task]] = {depth: [] for depth in (1, 2, 3, 4)}
-        number = 0
-        while any(len(tasks) < each for tasks in found.values()):
-            task = self.task(number, 1 + number % 6)
-            number += 1
-            answer = self.exact.solve(task, Budget(max_depth=4))
-            if isinstance(answer, Solved) and len(found[len(answer.functions)]) < each:
-                found[len(answer.functions)].append(task)
-        return [task for tasks in found.values() for task in tasks]
+    def pair(self, task: Task, depth: int, calls: int | None) -> Pair:
+        repeats = 1 if depth in COMPARED else 3
+        # Neither is told the depth.
+        plain, plain_seconds = timed(self.plain, task, Budget(max_calls=calls), repeats)
+        exact, exact_seconds = timed(self.exact, task, Budget(), 3)
+        return Pair(depth, exact, plain, exact_seconds, plain_seconds)
 
-    def unreachable(self, count: int) -> Iterator[Task]:
-        """Tasks with the outputs of another walk, which nothing of 6 functions makes."""
-        number = 0
-        while count:
-            one, other = (self.walks.task(number + i, 5, varied=True).task for i in (0, 1))
-            number += 2
-            if one.output.type != other.output.type:
-                continue
-            task = Task(input=one.input, output=other.output)
-            if isinstance(self.exact.solve(task, Budget(max_depth=6)), Refuted):
-                count -= 1
-                yield task
-
-    def compare(self, task: Task, depth: int, calls: int) -> Pair:
-        plain, plain_seconds = timed(self.plain, task, Budget(max_depth=depth, max_calls=calls), 1)
-        exact, exact_seconds = timed(self.exact, task, Budget(max_depth=depth), 3)
-        return Pair(exact, plain, exact_seconds, plain_seconds)
+    def deepest(self, tasks: Tasks, count: int) -> tuple[float, float]:
+        """Return the percentage that the exact solver solved, and its mean seconds."""
+        taken, solved = [], 0
+        for task in tasks.deep(8, count):
+            answer, seconds = timed(self.exact, task, Budget(seconds=30), 1)
+            solved += isinstance(answer, Solved) and len(answer.functions) == 8
+            taken.append(seconds)
+        return 100 * solved / len(taken), statistics.mean(taken)
 
 
 def timed(solver: Solver, task: Task, budget: Budget, repeats: int) -> tuple[Answer, float]:
@@ -111,76 +113,49 @@ def timed(solver: Solver, task: Task, budget: Budget, repeats: int) -> tuple[Ans
     return answer, statistics.median(taken)
 
 
-def ratio(pairs: Iterable[Pair]) -> float:
-    """All of the plain solver's time to all of the exact one's."""
-    pairs = list(pairs)
-    return sum(one.plain_seconds for one in pairs) / sum(one.exact_seconds for one in pairs)
-
-
-def figures(*, shallow: int, deep: int, deepest: int, refuted: int, calls: int) -> Iterator[Figure]:
-    """Yield each figure as it is known, from so many tasks of each kind."""
+def figures(size: Size) -> Iterator[Figure]:
+    """Yield each figure as it is known."""
     bench = Bench()
-    numbers = msgspec.json.decode(DEEP.read_bytes(), type=dict[int, list[int]])
-    near = [bench.compare(task, 4, calls) for task in bench.shallow(shallow)]
-    deeper = [
-        bench.compare(bench.task(number), 7, calls)
-        for depth in (6, 7)
-        for number in numbers[depth][:deep]
-    ]
-    rates = [one.plain.calls / one.plain_seconds for one in [*near[-shallow:], *deeper]]
-    yield Figure(name="plain search, executions", unit="/s", values=tuple(rates), at_least=20_000)
-    yield Figure(name="exact to plain, depth 1 to 4", unit="×", values=(ratio(near),), at_least=50)
-    yield Figure(
-        name="exact to plain, depth 6 and 7", unit="×", values=(ratio(deeper),), at_least=200
-    )
-    wrong = sum(not one.agree for one in [*near, *deeper])
-    yield Figure(name="answers that differ", unit="", values=(wrong,), at_most=0)
-    yield from figures_of_depth_8(bench, numbers[8][:deepest])
+    shells = bench.compare(bench.shells, size)
+    yield ratio("exact to plain, depth 1 to 4", shells, SHALLOW, at_least=50)
+    yield ratio("exact to plain, depth 6 and 7", shells, COMPARED, at_least=200)
+    for depth in (*SHALLOW, *COMPARED):
+        yield ratio(f"exact to plain, depth {depth} alone", shells, [depth])
+    solved, mean = bench.deepest(bench.shells, size.deepest)
+    yield Figure(name="depth 8, solved", unit="%", values=(solved,), at_least=100 * 60 / 64)
+    yield Figure(name="depth 8, mean", unit="s", values=(mean,), at_most=0.2)
     times = [
         1000 * timed(bench.exact, task, Budget(max_depth=6), 3)[1]
-        for task in bench.unreachable(refuted)
+        for task in bench.ends.unreachable(size.refuted)
     ]
     yield Figure(name="refuting 6 functions", unit="ms", values=tuple(times), at_most=50)
+    ends = bench.compare(bench.ends, size)
+    yield ratio("ends of walks: exact to plain, depth 1 to 4", ends, SHALLOW)
+    yield ratio("ends of walks: exact to plain, depth 6 and 7", ends, COMPARED)
+    solved, mean = bench.deepest(bench.ends, size.deepest)
+    yield Figure(name="ends of walks: depth 8, solved", unit="%", values=(solved,))
+    yield Figure(name="ends of walks: depth 8, mean", unit="s", values=(mean,))
+    both = shells + ends
+    rates = [pair.plain.calls / pair.plain_seconds for pair in both if pair.depth >= max(SHALLOW)]
+    yield Figure(name="plain search, executions", unit="/s", values=tuple(rates), at_least=20_000)
+    wrong = sum(not pair.agree for pair in both)
+    yield Figure(name="answers that differ", unit="", values=(wrong,), at_most=0)
 
 
-def figures_of_depth_8(bench: Bench, numbers: list[int]) -> Iterator[Figure]:
-    times, solved = [], 0
-    for number in numbers:
-        answer, seconds = timed(bench.exact, bench.task(number), Budget(seconds=30), 1)
-        solved += isinstance(answer, Solved) and len(answer.functions) == 8
-        times.append(seconds)
-    share = 100 * solved / len(numbers)
-    yield Figure(name="depth 8, solved", unit="%", values=(share,), at_least=100 * 60 / 64)
-    mean = statistics.mean(times)
-    yield Figure(name="depth 8, mean", unit="s", values=(mean,), at_most=0.2)
-
-
-def find(count: int) -> None:
-    """Look for walks of depth 6, 7 and 8, so many of each, and write them down.
-
-    A task that takes more than 15 seconds is left out: what it needs is not known.
-    """
-    bench = Bench()
-    found: dict[int, list[int]] = {6: [], 7: [], 8: []}
-    number = 0
-    while any(len(numbers) < count for numbers in found.values()):
-        answer = bench.exact.solve(bench.task(number), Budget(max_depth=8, seconds=15))
-        if isinstance(answer, Solved) and len(answer.functions) in found:
-            found[len(answer.functions)].append(number)
-        number += 1
-    cut = {depth: numbers[:count] for depth, numbers in found.items()}
-    DEEP.write_bytes(msgspec.json.encode(cut) + b"\n")
+def ratio(
+    name: str, pairs: list[Pair], depths: Collection[int], *, at_least: float | None = None
+) -> Figure:
+    """All of the plain solver's time to all of the exact one's, on tasks of these depths."""
+    of_depths = [pair for pair in pairs if pair.depth in depths]
+    plain = sum(pair.plain_seconds for pair in of_depths)
+    exact = sum(pair.exact_seconds for pair in of_depths)
+    return Figure(name=name, unit="×", values=(plain / exact,), at_least=at_least)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.trajectory")
-    parser.add_argument("--find", action="store_true", help="look for deep tasks anew; an hour")
-    if parser.parse_args().find:
-        find(64)
-        return 0
     print(header(), flush=True)
     measured = []
-    for figure in figures(shallow=50, deep=8, deepest=64, refuted=60, calls=1_000_000):
+    for figure in figures(Size(shallow=50, deep=24, deepest=64, refuted=60)):
         measured.append(figure)
         print(line(figure), flush=True)
     return any(figure.missed for figure in measured)
