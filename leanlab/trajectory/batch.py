@@ -200,6 +200,11 @@ def _written(
     return [_expression(one, f"_body_{one.name}") for one in functions], names
 
 
+def careful(function: FunctionDef, body: Body) -> Body:
+    """Return the function's body, or what runs it on a copy where it might change its argument."""
+    return (lambda x: body(fresh(x))) if _changes(_definition(function)) else body
+
+
 def _expression(function: FunctionDef, body: str) -> str:
     """What stands for a call of the function, whose body has that name, on x."""
     definition = _definition(function)
@@ -217,11 +222,6 @@ def returned(function: FunctionDef) -> ast.expr | None:
         return None
     named = any(isinstance(node, ast.NamedExpr) for node in ast.walk(definition))
     return None if named else first.value
-
-
-def careful(function: FunctionDef, body: Body) -> Body:
-    """Return the function's body, or what runs it on a copy where it might change its argument."""
-    return (lambda x: body(fresh(x))) if _changes(_definition(function)) else body
 
 
 def _definition(function: FunctionDef) -> ast.FunctionDef:
