@@ -270,6 +270,11 @@ def _written(
     return [_expression(one, f"_body_{one.name}") for one in functions], names
 
 
+def careful(function: FunctionDef, body: Body) -> Body:
+    """Return the function's body, or what runs it on a copy where it might change its argument."""
+    return (lambda x: body(fresh(x))) if _changes(_definition(function)) else body
+
+
 def _expression(function: FunctionDef, body: str) -> str:
     """What stands for a call of the function, whose body has that name, on x."""
     definition = _definition(function)
@@ -294,11 +299,6 @@ def returns_argument(function: FunctionDef) -> bool:
     body = returned(function)
     same_type = function.input_type == function.output_type
     return same_type and isinstance(body, ast.Name) and body.id == "x"
-
-
-def careful(function: FunctionDef, body: Body) -> Body:
-    """Return the function's body, or what runs it on a copy where it might change its argument."""
-    return (lambda x: body(fresh(x))) if _changes(_definition(function)) else body
 
 
 def _definition(function: FunctionDef) -> ast.FunctionDef:

@@ -30,7 +30,7 @@ class Descent:
         self._graph = graph
         self._start = [graph.number(task.input.items[one], task.input.type) for one in examples]
         self._graders = [grader(task.output.items[one]) for one in examples[1:]]
-        self._apart = apart([task.output.items[one] for one in examples])
+        self._goals = [task.output.items[one] for one in examples]
 
     def find(self, bound: int, *, whole: bool) -> tuple[int, ...] | None:
         """Return the first trajectory of bound functions, by their places; None if there is none.
@@ -42,6 +42,7 @@ class Descent:
         start = tuple(self._start)
         if bound == 2:
             return self._last_two(start)
+        pairs = apart(self._goals)
         # Vectors that lead nowhere in that many functions, by how many are left.
         nowhere: list[dict[Vector, int]] = (
             [{start: bound}] * bound if whole else [{} for _ in range(bound)]
@@ -54,7 +55,7 @@ class Descent:
             failed = nowhere[left]
             for place, anchor in steps:
                 vector = self._made(anchor, others, place)
-                if vector is None or failed.get(vector, 0) >= left:
+                if not vector or failed.get(vector, 0) >= left or collapsed(vector, pairs):
                     continue
                 failed[vector] = left
                 self._graph.spent.keep(_VECTOR_BYTES)
@@ -72,7 +73,7 @@ class Descent:
         return None
 
     def _made(self, anchor: int, others: Sequence[int], place: int) -> Vector | None:
-        """Apply a function to the other examples, too; None where that can lead to no answer."""
+        """Apply a function to the other examples, too; None where it makes nothing of one."""
         rows = self._graph.rows
         made = [anchor]
         for number in others:
@@ -82,8 +83,7 @@ class Descent:
             if other == NOTHING:
                 return None
             made.append(other)
-        vector = tuple(made)
-        return None if collapsed(vector, self._apart) else vector
+        return tuple(made)
 
     def _last_two(self, vector: Vector) -> tuple[int, int] | None:
         """Return the places of the first two functions that lead to every goal."""
@@ -92,9 +92,7 @@ class Descent:
             ends = self._guide.ends(anchor)
             for number, is_goal in zip(vector[1:], self._graders, strict=True):
                 other = cell(number, place)
-                ends = (
-                    [] if other == NOTHING else [one for one in ends if leads(other, one, is_goal)]
-                )
+                ends = [one for one in ends if other != NOTHING and leads(other, one, is_goal)]
                 if not ends:
                     break
             else:

@@ -53,3 +53,19 @@ def test_a_trajectory_far_longer_than_python_nests_calls():
     answer = Exact(step).solve(task([0, 7], [1500, 1507]), Budget(max_depth=1500))
     assert isinstance(answer, Solved)
     assert len(answer.functions) == 1500
+
+
+def test_what_a_function_does_to_its_argument_no_other_sees():
+    # What changes its argument is tried first, and leads one example or the other to its goal.
+    functions = library(
+        grow="list int: x.append(7)\nreturn len(x) + 9",
+        two="int int: return min(x, 2)",
+        three="int int: return min(x, 3)",
+        size="list int: return len(x)",
+        inc="int int: return x + 1",
+    )
+    one = task([[5], [6, 8]], [2, 3])
+    answer = Exact(functions).solve(one, Budget())
+    assert isinstance(answer, Solved)
+    assert answer.functions == ("size", "inc")
+    assert one.input.items == ([5], [6, 8])
