@@ -8,6 +8,7 @@ The rules leave nothing out, and may tell too much, as those for preimages do.
 from __future__ import annotations
 
 import ast
+import math
 from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory import locating
@@ -47,6 +48,18 @@ def around(locate: Locate, made: Iterable[Any]) -> Spans:
     if len(ends) <= _FEW:
         return joined(one for end in ends for one in locate(end, end))
     return joined(locate(ends[0], ends[-1]))
+
+
+def through(locate: Locate, spans: Spans) -> Spans:
+    """Return where everything is of which something in spans is made."""
+    if spans == EVERYWHERE:
+        return EVERYWHERE
+    return joined(one for each in spans for one in locate(*each))
+
+
+def are_bounded(spans: Spans) -> bool:
+    """Tell whether the spans end on both sides."""
+    return not spans or (spans[0][0] > -math.inf and spans[-1][1] < math.inf)
 
 
 def inside(values: list[Any], spans: Spans) -> list[Any]:

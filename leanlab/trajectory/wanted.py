@@ -46,16 +46,19 @@ class Trial:
         """Leave out values, of which the functions make nothing wanted, where it saves time."""
         if self._locate is anywhere or len(values) < _NARROWED:
             return values
-        return inside(values, self._spans)
+        return inside(values, self.spans)
 
     def hits(self, values: Sequence[Any]) -> list[Any]:
         """Return those of the values of which a function makes something wanted."""
         return self._wanted.hits(self.batch, values)
 
     @cached_property
-    def _spans(self) -> Spans:
+    def spans(self) -> Spans:
+        """Where everything is that the functions can make something wanted of."""
         values = self._wanted.values.values()
-        return EVERYWHERE if any(one != one for one in values) else around(self._locate, values)
+        if self._locate is anywhere or any(one != one for one in values):
+            return EVERYWHERE
+        return around(self._locate, values)
 
 
 class Wanted:
@@ -89,9 +92,7 @@ class Wanted:
     def told(self, batch: Batch) -> tuple[list[tuple[Single, list[Any]]], list[Trial]]:
         """Return what each function may make wanted values of, and what is to be tried beside."""
         found: list[tuple[Single, list[Any]]] = []
-        trials = [Trial(one, self, locate) for locate, one in batch.locating]
-        if batch.silent:
-            trials.append(Trial(batch.silent, self))
+        trials = [Trial(one, self, locate) for locate, one in batch.others]
         for single in batch.telling:
             candidates, left = self._undone(single)
             if candidates:
