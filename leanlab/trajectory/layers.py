@@ -161,14 +161,15 @@ class Layers:
         From the layer on that is worth it, those are left out that a preimage of the goal tells.
         """
         found: dict[str, list[Any]] = defaultdict(list)
-        for kind, trials in self._trials(depth).items():
+        trials_by_kind = self._goal.after_by_kind if depth >= _TRIED else self._goal.all_trials
+        for kind, trials in trials_by_kind.items():
             for values in self._to_try(depth, kind, trials):
                 for trial in trials:
                     for chunk in self._chunks(trial.worth(values), trial.batch):
-                        hits = list(filter(within_caps, trial.hits(chunk)))
+                        hits = trial.hits(chunk)
                         if hits:
-                            found[kind] += hits
-        return found
+                            found[kind] += filter(within_caps, hits)
+        return {kind: hits for kind, hits in found.items() if hits}
 
     def _to_try(self, depth: int, kind: str, trials: list[Trial]) -> Iterable[list[Any]]:
         """Return the values of a layer that the functions may make the goal of, and maybe more."""
@@ -185,13 +186,6 @@ class Layers:
             for locate, part in batch.located if spans != EVERYWHERE else [(anywhere, batch)]:
                 for chunk in self._chunks(inside(layer, through(locate, spans)), part):
                     yield all_fresh(part.typed(chunk))
-
-    def _trials(self, depth: int) -> dict[str, list[Trial]]:
-        """Return what is tried on a layer for the goal, by the type of the values."""
-        found: dict[str, list[Trial]] = defaultdict(list)
-        for trial in self._goal.after if depth >= _TRIED else self._goal.all_trials:
-            found[trial.batch.input_type].append(trial)
-        return found
 
     def _comes_to(self, depth: int) -> bool:
         """Tell whether so many functions make one of the goal's preimages, where fewer do not."""
