@@ -165,10 +165,9 @@ class Layers:
         for kind, trials in trials_by_kind.items():
             for values in self._to_try(depth, kind, trials):
                 for trial in trials:
-                    for chunk in self._chunks(trial.worth(values), trial.batch):
-                        hits = trial.hits(chunk)
-                        if hits:
-                            found[kind] += filter(within_caps, hits)
+                    hits = self._hits(trial, [values])
+                    if hits:
+                        found[kind] += filter(within_caps, hits)
         return {kind: hits for kind, hits in found.items() if hits}
 
     def _to_try(self, depth: int, kind: str, trials: list[Trial]) -> Iterable[list[Any]]:
