@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from leanlab.trajectory.bodies import NAMES
 from leanlab.trajectory.images import Image
 from leanlab.trajectory.preimages import preimage
-from leanlab.trajectory.spans import anywhere, located
+from leanlab.trajectory.spans import located
 from leanlab.trajectory.undoing import unknown
 from leanlab.trajectory.values import (
     INTEGER_BOUND,
@@ -158,21 +158,23 @@ class Batch:
         return [one for one in self._singles if one.preimage is not unknown]
 
     @cached_property
-    def locating(self) -> list[tuple[Locate, Batch]]:
-        """Those of the others that may tell where it is, together where they tell the same."""
-        found: dict[Locate, list[FunctionDef]] = defaultdict(list)
-        for one in self._singles:
-            if one.preimage is unknown and one.locate is not anywhere:
-                found[one.locate] += one._functions
-        return [(locate, Batch(each, self._bodies)) for locate, each in found.items()]
+    def others(self) -> list[tuple[Locate, Batch]]:
+        """The others, each with what tells where it is, together where that is the same."""
+        return self._alike([one for one in self._singles if one.preimage is unknown])
 
     @cached_property
-    def silent(self) -> Batch | None:
-        """The others."""
-        left = [one for one in self._singles if one.preimage is unknown and one.locate is anywhere]
-        if len(left) == self.size:
-            return self
-        return Batch([one._functions[0] for one in left], self._bodies) if left else None
+    def located(self) -> list[tuple[Locate, Batch]]:
+        """All functions, each with what tells where it is, together where that is the same."""
+        return self._alike(self._singles)
+
+    def _alike(self, singles: list[Single]) -> list[tuple[Locate, Batch]]:
+        found: dict[Locate, list[FunctionDef]] = defaultdict(list)
+        for one in singles:
+            found[one.locate] += one._functions
+        return [
+            (locate, self if len(each) == self.size else Batch(each, self._bodies))
+            for locate, each in found.items()
+        ]
 
     @cached_property
     def make(self) -> Callable[[Sequence[Any], set[Hashable], list[Any], list[Hashable]], None]:
@@ -214,6 +216,12 @@ class Batch:
     def among(self) -> Callable[[Sequence[Any], Collection[Hashable]], list[Any]]:
         """The same, for what is one of the second argument, hashable as it is."""
         return self._loop("if {} in _given: _add(x); continue")
+
+    @cached_property
+    def typed(self) -> Callable[[Sequence[Any]], list[Any]]:
+        """Takes values, and returns what the functions make of them of the type they declare."""
+        name = f"_{self.kind.__name__}"
+        return self._loop(f"_add(_made) if _type(_made := {{}}) is {name} else None")
 
     def _loop(self, statement: str) -> Callable[..., list[Any]]:
         lines = ["def run(_values, _given=None):", "    _found = []", "    _add = _found.append"]

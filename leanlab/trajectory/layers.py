@@ -12,17 +12,22 @@ from collections import defaultdict
 from itertools import chain, compress, count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from leanlab.trajectory.spans import EVERYWHERE, anywhere, are_bounded, inside, joined, through
 from leanlab.trajectory.values import (
+    KINDS,
     PLAIN_KEYS,
+    all_fresh,
     fresh,
     identity,
+    within_caps,
 )
 from leanlab.trajectory.wanted import Goal, Trial, Wanted, keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Iterator
 
     from leanlab.trajectory.batch import Batch
+    from leanlab.trajectory.locating import Spans
     from leanlab.trajectory.search import Spent
     from leanlab.trajectory.wanted import Keyed
     from leanlab.trajectory.way import Way
@@ -33,6 +38,10 @@ _TRIED = 3
 """Layers that are so small that preimages of the goal cost more than trying every function."""
 _DEAR = 4
 """Values that a function is run on in the time that one preimage takes, about."""
+_PASSED = 4
+"""The layer from which on it pays to make some of the last one twice, if it is not the last."""
+_KEPT = PLAIN_KEYS | {float}
+"""Types whose values are told apart in less time than functions are run on them."""
 _ENTRY_BYTES = 120
 """What a value takes in a layer and in the set of those seen, beside itself; measured."""
 _EDGE_BYTES = 40
@@ -181,18 +190,30 @@ class Layers:
         From the layer on that is worth it, those are left out that a preimage of the goal tells.
         """
         found: dict[str, list[Any]] = defaultdict(list)
-        for trial in self._trials(depth):
-            kind = trial.batch.input_type
-            for chunk in self._chunks(trial.worth(self._layer(depth, kind)), trial.batch):
-                hits = trial.hits(chunk)
-                if hits:
-                    found[kind] += hits
-        return found
+        trials_by_kind = self._goal.after_by_kind if depth >= _TRIED else self._goal.all_trials
+        for kind, trials in trials_by_kind.items():
+            for values in self._to_try(depth, kind, trials):
+                for trial in trials:
+                    hits = self._hits(trial, [values])
+                    if hits:
+                        found[kind] += filter(within_caps, hits)
+        return {kind: hits for kind, hits in found.items() if hits}
 
-    def _trials(self, depth: int) -> Sequence[Trial]:
-        if depth >= _TRIED:
-            return self._goal.after
-        return self._goal.all_trials
+    def _to_try(self, depth: int, kind: str, trials: list[Trial]) -> Iterable[list[Any]]:
+        """Return the values of a layer that the functions may make the goal of, and maybe more."""
+        if depth >= _PASSED and len(self._layers[kind]) <= depth:
+            spans = joined(chain.from_iterable(one.spans for one in trials))
+            if KINDS[kind] not in _KEPT or are_bounded(spans):
+                return self._passing(depth, kind, spans)
+        return (self._layer(depth, kind),)
+
+    def _passing(self, depth: int, kind: str, spans: Spans) -> Iterator[list[Any]]:
+        """Yield what may be in a layer, without making the layer."""
+        for batch in self._way.into[kind]:
+            layer = self._layer(depth - 1, batch.input_type)
+            for locate, part in batch.located if spans != EVERYWHERE else [(anywhere, batch)]:
+                for chunk in self._chunks(inside(layer, through(locate, spans)), part):
+                    yield all_fresh(part.typed(chunk))
 
     def _comes_to(self, depth: int) -> bool:
         """Tell whether so many functions make one of the goal's preimages, where fewer do not."""

@@ -8,6 +8,7 @@ The rules leave nothing out, and may tell too much, as those for preimages do.
 from __future__ import annotations
 
 import ast
+import math
 from typing import TYPE_CHECKING, Any
 
 from leanlab.trajectory import locating
@@ -49,6 +50,18 @@ def around(locate: Locate, made: Iterable[Any]) -> Spans:
     return joined(locate(ends[0], ends[-1]))
 
 
+def through(locate: Locate, spans: Spans) -> Spans:
+    """Return where everything is of which something in spans is made."""
+    if spans == EVERYWHERE:
+        return EVERYWHERE
+    return joined(one for each in spans for one in locate(*each))
+
+
+def are_bounded(spans: Spans) -> bool:
+    """Tell whether the spans end on both sides."""
+    return not spans or (spans[0][0] > -math.inf and spans[-1][1] < math.inf)
+
+
 def inside(values: list[Any], spans: Spans) -> list[Any]:
     """Return those of the numbers that lie in the spans."""
     if spans == EVERYWHERE:
@@ -79,10 +92,10 @@ class _Rules:
     def of(self, node: ast.expr) -> Locate:
         """Return where the x of an expression is."""
         kind = self._image.type(node)
-        if isinstance(node, ast.Name):
-            return locating.same
         if kind not in (int, float):
             return anywhere
+        if isinstance(node, ast.Name):
+            return locating.same
         operand, undo = self._integer(node) if kind is int else self._float(node)
         if undo is None:
             return self._in_range(node, anywhere)
@@ -104,23 +117,23 @@ class _Rules:
             case ast.UnaryOp(ast.USub(), operand):
                 return operand, locating.negated
             case ast.BinOp(left, ast.Mult(), right) if ast.dump(left) == ast.dump(right):
-                return self._of(int, left, locating.integer_root)
+                return self._typed(int, left, locating.integer_root)
             case ast.BinOp(operand, operation, ast.Constant(int() as c)):
-                return self._of(int, operand, locating.integer_undone(operation, c))
+                return self._typed(int, operand, locating.integer_undone(operation, c))
             case ast.BinOp(ast.Constant(int() as c), ast.Add() | ast.Mult() as operation, operand):
-                return self._of(int, operand, locating.integer_undone(operation, c))
+                return self._typed(int, operand, locating.integer_undone(operation, c))
             case ast.Call(_, [operand]) if called(node) in ROUNDING or called(node) == "int":
-                return self._of(float, operand, _ROUNDED)
+                return self._typed(float, operand, _ROUNDED)
             case ast.Call(_, [operand]) if called(node) == "abs":
                 return operand, locating.of_either_sign
             case ast.Call(_, [operand, ast.Constant(int() as c)]) if called(node) == "min":
-                return self._of(int, operand, locating.capped(c))
+                return self._typed(int, operand, locating.capped(c))
             case ast.Call(_, [operand, ast.Constant(int() as c)]) if called(node) == "max":
-                return self._of(int, operand, locating.raised(c))
+                return self._typed(int, operand, locating.raised(c))
             case ast.Call(ast.Attribute(operand, "bit_length"), []):
-                return self._of(int, operand, locating.by_length)
+                return self._typed(int, operand, locating.by_length)
             case ast.Call(ast.Attribute(operand, "bit_count"), []):
-                return self._of(int, operand, locating.by_count)
+                return self._typed(int, operand, locating.by_count)
         return node, None
 
     def _float(self, node: ast.expr) -> _Step:
@@ -138,7 +151,9 @@ class _Rules:
                 undo = locating.undone(operation, c)
             case ast.BinOp(ast.Constant(int() | float() as c), ast.Div(), operand):
                 undo = locating.divisor(c)
-            case ast.Call(ast.Name("float"), [ast.BinOp(ast.Constant(str() as keep), _, operand)]):
+            case ast.Call(
+                ast.Name("float"), [ast.BinOp(ast.Constant(str() as keep), ast.Mod(), operand)]
+            ):
                 digits = digits_kept(keep)
                 undo = None if digits is None else locating.written(digits)
             case ast.Call(_, [operand]) if called(node) == "float":
@@ -151,9 +166,9 @@ class _Rules:
                 undo = _INVERSES[called(node)]
             case _:
                 return node, None
-        return self._of(float, operand, undo and loosely(undo))
+        return self._typed(float, operand, undo and loosely(undo))
 
-    def _of(self, kind: type, operand: ast.expr, undo: Locate | None) -> _Step:
+    def _typed(self, kind: type, operand: ast.expr, undo: Locate | None) -> _Step:
         return operand, undo if self._image.type(operand) is kind else None
 
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
+from itertools import chain
+from operator import ne
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +50,7 @@ _TEXTS = frozenset({str, bytes, bytearray})
 _CONTAINERS = frozenset({list, tuple, set, frozenset})
 _MUTABLE = frozenset({list, set, dict, bytearray})
 _PLAIN = frozenset({int, str, bytes, bool, NoneType})
+_ITEMS = _PLAIN | {float}
 
 
 class BadValue(ConfigError):
@@ -204,6 +207,21 @@ def fresh(value: Any) -> Any:
             return value.copy() if kind in _MUTABLE else value
         return kind(map(fresh, value))
     return value if value == value else _one_nan(repr(value))
+
+
+def all_fresh(values: list[Any]) -> list[Any]:
+    """Return fresh values of one type, without those that are too large to copy.
+
+    Where there is nothing to make fresh, in almost all lists, nothing is copied.
+    """
+    kind = type(values[0]) if values else int
+    if kind in _PLAIN:
+        return values
+    if kind in _CONTAINERS:
+        items = list(chain.from_iterable(values))
+        if _ITEMS.issuperset(map(type, items)) and not any(map(ne, items, items)):
+            return values
+    return [fresh(one) for one in values if within_caps(one)]
 
 
 @lru_cache(maxsize=1024)

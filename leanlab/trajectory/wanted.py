@@ -12,7 +12,7 @@ from leanlab.trajectory.spans import EVERYWHERE, anywhere, around, inside
 from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity, same
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from leanlab.trajectory.batch import Batch, Single
     from leanlab.trajectory.locating import Locate, Spans
@@ -46,16 +46,19 @@ class Trial:
         """Leave out values, of which the functions make nothing wanted, where it saves time."""
         if self._locate is anywhere or len(values) < _NARROWED:
             return values
-        return inside(values, self._spans)
+        return inside(values, self.spans)
 
     def hits(self, values: Sequence[Any]) -> list[Any]:
         """Return those of the values of which a function makes something wanted."""
         return self._wanted.hits(self.batch, values)
 
     @cached_property
-    def _spans(self) -> Spans:
+    def spans(self) -> Spans:
+        """Where everything is that the functions can make something wanted of."""
         values = self._wanted.values.values()
-        return EVERYWHERE if any(one != one for one in values) else around(self._locate, values)
+        if self._locate is anywhere or any(one != one for one in values):
+            return EVERYWHERE
+        return around(self._locate, values)
 
 
 class Wanted:
@@ -89,9 +92,7 @@ class Wanted:
     def told(self, batch: Batch) -> tuple[list[tuple[Single, list[Any]]], list[Trial]]:
         """Return what each function may make wanted values of, and what is to be tried beside."""
         found: list[tuple[Single, list[Any]]] = []
-        trials = [Trial(one, self, locate) for locate, one in batch.locating]
-        if batch.silent:
-            trials.append(Trial(batch.silent, self))
+        trials = [Trial(one, self, locate) for locate, one in batch.others]
         for single in batch.telling:
             candidates, left = self._undone(single)
             if candidates:
@@ -130,11 +131,6 @@ class Wanted:
         ]
         return told, after
 
-    @cached_property
-    def all_trials(self) -> list[Trial]:
-        """All functions that return the type, as if nothing told anything."""
-        return [Trial(one, self) for one in self._way.into[self.kind]]
-
     @property
     def before(self) -> list[Wanted]:
         """What one function makes a wanted value of, as far as preimages tell."""
@@ -145,9 +141,26 @@ class Wanted:
         """What preimages do not tell."""
         return self._opened[1]
 
+    @cached_property
+    def after_by_kind(self) -> dict[str, list[Trial]]:
+        """The same, by the type that the functions take."""
+        return _by_kind(self.after)
+
+    @cached_property
+    def all_trials(self) -> dict[str, list[Trial]]:
+        """All functions that return the type, as if nothing told anything."""
+        return _by_kind(Trial(one, self) for one in self._way.into[self.kind])
+
     def part(self, values: Keyed) -> Wanted:
         """Return so much of what is wanted."""
         return Wanted(self._way, self.kind, values, self._spent)
+
+
+def _by_kind(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
+    found: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        found[trial.batch.input_type].append(trial)
+    return found
 
 
 class Goal(Wanted):

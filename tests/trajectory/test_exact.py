@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from leanlab.trajectory import BreadthFirst, Budget, Exact, FunctionLibrary, Solved, Walks
+from leanlab.trajectory.layers import Layers
+from leanlab.trajectory.search import Spent
 
 from .short import agree, library, task
 
@@ -17,6 +19,28 @@ def test_which_nan_a_function_made_does_not_matter():
     for goal in ([[False], [False]], [[True], [True]]):
         one = task([1.0, 3.0], goal)
         agree(*(make(functions).solve(one, Budget(max_depth=4)) for make in (Exact, BreadthFirst)))
+
+
+def test_what_is_tried_without_being_kept_is_what_would_be_kept():
+    functions = library(
+        inc="int int: return x + 1",
+        nans="int list: return [math.inf * 0 * x, math.inf * 0 * x] if x == 6 else [x, x + 1]",
+        loop="int list: y = [x]\nif x == 5: y.append(y)\nreturn y",
+        large="int list: return [x] * 2000 * x",
+        lie="int list: return (x, 100)",
+        different="list str: return str(len(dict.fromkeys(x))) + ' of ' + str(len(x))",
+        total="list str: return str(x[0] + x[1])",
+        popped="list str: return str(x.pop()) + ' of ' + str(len(x))",
+    )
+    # Of 5 to 7: equal NaNs, a list, one that is changed, one that is too large, and no list.
+    for goal, reached in (("1 of 2", 7), ("11", 6), ("6 of 1", 6), ("1 of 14000", 0), ("106", 0)):
+        one = task([1], [goal])
+        answer = Exact(functions).solve(one, Budget(max_depth=7))
+        agree(answer, BreadthFirst(functions).solve(one, Budget(max_depth=7)))
+        assert len(answer.functions if isinstance(answer, Solved) else ()) == reached
+        way = Exact(functions).way("builtins.int", "builtins.str", 1)
+        layers = Layers(way, 1, "builtins.int", goal, Spent(Budget()))
+        assert layers.reach(8) == bool(reached)
 
 
 def test_a_goal_that_is_only_equal_is_no_answer():
