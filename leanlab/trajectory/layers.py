@@ -21,7 +21,7 @@ from leanlab.trajectory.values import (
     identity,
     within_caps,
 )
-from leanlab.trajectory.wanted import Goal, Trial, Wanted, keyed
+from leanlab.trajectory.wanted import Attempt, Goal, Wanted, keyed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Iterator
@@ -164,24 +164,24 @@ class Layers:
         self._layer(depths.stop - 1, given)
         layers = self._layers[given][max(0, depths.start) : depths.stop]
         if _DEAR * len(wanted.values) > sum(map(len, layers)):
-            return keyed(self._hits(Trial(batch, wanted), layers))
+            return keyed(self._hits(Attempt(batch, wanted), layers))
         seen = self._seen[given]
-        found, trials = wanted.told(batch)
+        found, attempts = wanted.told(batch)
         hits: list[Any] = []
         for single, candidates in found:
             keys = keyed(candidates)
             new = [keys[key] for key in keys if key in seen and key not in known]
             if new:
-                hits += self._hits(Trial(single, wanted), [new])
-        for trial in trials:
-            hits += self._hits(trial, layers)
+                hits += self._hits(Attempt(single, wanted), [new])
+        for attempt in attempts:
+            hits += self._hits(attempt, layers)
         return keyed(hits)
 
-    def _hits(self, trial: Trial, layers: Iterable[list[Any]]) -> list[Any]:
+    def _hits(self, attempt: Attempt, layers: Iterable[list[Any]]) -> list[Any]:
         found: list[Any] = []
         for layer in layers:
-            for chunk in self._chunks(trial.worth(layer), trial.batch):
-                found += trial.hits(chunk)
+            for chunk in self._chunks(attempt.worth(layer), attempt.batch):
+                found += attempt.hits(chunk)
         return found
 
     def _before_goal(self, depth: int) -> dict[str, list[Any]]:
@@ -190,19 +190,19 @@ class Layers:
         From the layer on that is worth it, those are left out that a preimage of the goal tells.
         """
         found: dict[str, list[Any]] = defaultdict(list)
-        trials_by_kind = self._goal.after_by_kind if depth >= _TRIED else self._goal.all_trials
-        for kind, trials in trials_by_kind.items():
-            for values in self._to_try(depth, kind, trials):
-                for trial in trials:
-                    hits = self._hits(trial, [values])
+        attempts_by_kind = self._goal.after_by_kind if depth >= _TRIED else self._goal.all_attempts
+        for kind, attempts in attempts_by_kind.items():
+            for values in self._to_try(depth, kind, attempts):
+                for attempt in attempts:
+                    hits = self._hits(attempt, [values])
                     if hits:
                         found[kind] += filter(within_caps, hits)
         return {kind: hits for kind, hits in found.items() if hits}
 
-    def _to_try(self, depth: int, kind: str, trials: list[Trial]) -> Iterable[list[Any]]:
+    def _to_try(self, depth: int, kind: str, attempts: list[Attempt]) -> Iterable[list[Any]]:
         """Return the values of a layer that the functions may make the goal of, and maybe more."""
         if depth >= _PASSED and len(self._layers[kind]) <= depth:
-            spans = joined(chain.from_iterable(one.spans for one in trials))
+            spans = joined(chain.from_iterable(one.spans for one in attempts))
             if KINDS[kind] not in _KEPT or are_bounded(spans):
                 return self._passing(depth, kind, spans)
         return (self._layer(depth, kind),)

@@ -34,7 +34,7 @@ def keyed(values: Sequence[Any]) -> Keyed:
     return {identity(one): one for one in values}
 
 
-class Trial:
+class Attempt:
     """Functions of which preimages do not tell all."""
 
     def __init__(self, batch: Batch, wanted: Wanted, locate: Locate = anywhere) -> None:
@@ -89,17 +89,17 @@ class Wanted:
         rest = {key: one for key, one in self.values.items() if not is_askable(one)}
         return [each for each in self.values.items() if each[0] not in rest], rest
 
-    def told(self, batch: Batch) -> tuple[list[tuple[Single, list[Any]]], list[Trial]]:
+    def told(self, batch: Batch) -> tuple[list[tuple[Single, list[Any]]], list[Attempt]]:
         """Return what each function may make wanted values of, and what is to be tried beside."""
         found: list[tuple[Single, list[Any]]] = []
-        trials = [Trial(one, self, locate) for locate, one in batch.others]
+        attempts = [Attempt(one, self, locate) for locate, one in batch.others]
         for single in batch.telling:
             candidates, left = self._undone(single)
             if candidates:
                 found.append((single, candidates))
             if left:
-                trials.append(Trial(single, left, single.locate))
-        return found, trials
+                attempts.append(Attempt(single, left, single.locate))
+        return found, attempts
 
     def _undone(self, single: Single) -> tuple[list[Any], Wanted | None]:
         """Return what the function may make wanted values of, and those of which nobody knows."""
@@ -115,15 +115,15 @@ class Wanted:
         return found, self.part(left | rest) if left or rest else None
 
     @cached_property
-    def _opened(self) -> tuple[list[Wanted], list[Trial]]:
+    def _opened(self) -> tuple[list[Wanted], list[Attempt]]:
         before: dict[str, Keyed] = defaultdict(dict)
-        after: list[Trial] = []
+        after: list[Attempt] = []
         for batch in self._way.into[self.kind]:
-            found, trials = self.told(batch)
+            found, attempts = self.told(batch)
             for single, candidates in found:
                 self._spent.take(len(candidates))
                 before[batch.input_type] |= keyed(self.hits(single, candidates))
-            after += trials
+            after += attempts
         told = [
             Wanted(self._way, kind, values, self._spent)
             for kind, values in before.items()
@@ -137,29 +137,29 @@ class Wanted:
         return self._opened[0]
 
     @property
-    def after(self) -> list[Trial]:
+    def after(self) -> list[Attempt]:
         """What preimages do not tell."""
         return self._opened[1]
 
     @cached_property
-    def after_by_kind(self) -> dict[str, list[Trial]]:
+    def after_by_kind(self) -> dict[str, list[Attempt]]:
         """The same, by the type that the functions take."""
         return _by_kind(self.after)
 
     @cached_property
-    def all_trials(self) -> dict[str, list[Trial]]:
+    def all_attempts(self) -> dict[str, list[Attempt]]:
         """All functions that return the type, as if nothing told anything."""
-        return _by_kind(Trial(one, self) for one in self._way.into[self.kind])
+        return _by_kind(Attempt(one, self) for one in self._way.into[self.kind])
 
     def part(self, values: Keyed) -> Wanted:
         """Return so much of what is wanted."""
         return Wanted(self._way, self.kind, values, self._spent)
 
 
-def _by_kind(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
-    found: dict[str, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        found[trial.batch.input_type].append(trial)
+def _by_kind(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    found: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in attempts:
+        found[attempt.batch.input_type].append(attempt)
     return found
 
 
