@@ -78,6 +78,7 @@ class _Search:
         given = list(map(identity, task.input.items))
         wanted = list(map(grading, task.output.items))
         firsts = {given[i]: i for i in range(len(given) - 1, -1, -1)}
+        # Of so few, a Counter takes longer.
         times: dict[Hashable, int] = {}
         for goal in wanted:
             times[goal] = times.get(goal, 0) + 1
