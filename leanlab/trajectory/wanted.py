@@ -12,7 +12,7 @@ from leanlab.trajectory.spans import EVERYWHERE, anywhere, around, inside
 from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity, same
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Sequence
 
     from leanlab.trajectory.batch import Batch, Single
     from leanlab.trajectory.locating import Locate, Spans
@@ -144,23 +144,14 @@ class Wanted:
     @cached_property
     def after_by_kind(self) -> dict[str, list[Trial]]:
         """The same, by the type that the functions take."""
-        return _by_kind(self.after)
-
-    @cached_property
-    def all_trials(self) -> dict[str, list[Trial]]:
-        """All functions that return the type, as if nothing told anything."""
-        return _by_kind(Trial(one, self) for one in self._way.into[self.kind])
+        found: dict[str, list[Trial]] = defaultdict(list)
+        for trial in self.after:
+            found[trial.batch.input_type].append(trial)
+        return found
 
     def part(self, values: Keyed) -> Wanted:
         """Return so much of what is wanted."""
         return Wanted(self._way, self.kind, values, self._spent)
-
-
-def _by_kind(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
-    found: dict[str, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        found[trial.batch.input_type].append(trial)
-    return found
 
 
 class Goal(Wanted):
