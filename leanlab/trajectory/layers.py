@@ -190,8 +190,14 @@ class Layers:
         From the layer on that is worth it, those are left out that a preimage of the goal tells.
         """
         found: dict[str, list[Any]] = defaultdict(list)
-        attempts_by_kind = self._goal.after_by_kind if depth >= _TRIED else self._goal.all_attempts
-        for kind, attempts in attempts_by_kind.items():
+        if depth < _TRIED:
+            for batch in self._way.into[self._way.goal]:
+                for chunk in self._chunks(self._layer(depth, batch.input_type), batch):
+                    hits = self._goal.hits(batch, chunk)
+                    if hits:
+                        found[batch.input_type] += hits
+            return found
+        for kind, attempts in self._goal.after_by_kind.items():
             for values in self._to_try(depth, kind, attempts):
                 for attempt in attempts:
                     hits = self._hits(attempt, [values])

@@ -12,7 +12,7 @@ from leanlab.trajectory.spans import EVERYWHERE, anywhere, around, inside
 from leanlab.trajectory.values import KINDS, PLAIN_KEYS, fresh, identity, same
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Sequence
 
     from leanlab.trajectory.batch import Batch, Single
     from leanlab.trajectory.locating import Locate, Spans
@@ -144,23 +144,14 @@ class Wanted:
     @cached_property
     def after_by_kind(self) -> dict[str, list[Attempt]]:
         """The same, by the type that the functions take."""
-        return _by_kind(self.after)
-
-    @cached_property
-    def all_attempts(self) -> dict[str, list[Attempt]]:
-        """All functions that return the type, as if nothing told anything."""
-        return _by_kind(Attempt(one, self) for one in self._way.into[self.kind])
+        found: dict[str, list[Attempt]] = defaultdict(list)
+        for attempt in self.after:
+            found[attempt.batch.input_type].append(attempt)
+        return found
 
     def part(self, values: Keyed) -> Wanted:
         """Return so much of what is wanted."""
         return Wanted(self._way, self.kind, values, self._spent)
-
-
-def _by_kind(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
-    found: dict[str, list[Attempt]] = defaultdict(list)
-    for attempt in attempts:
-        found[attempt.batch.input_type].append(attempt)
-    return found
 
 
 class Goal(Wanted):
