@@ -1,90 +1,67 @@
-"""What a turn of Claude's costs beyond the SDK and Claude: in this process, and for the fence."""
+"""What a turn of Claude's costs beyond the SDK and Claude, with a short ledger and a long one."""
 
 from __future__ import annotations
 
-import asyncio
-import resource
 import subprocess
-import time
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
-from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
-
-from leanlab.backends.claude.launch import Launcher, fenced
-from leanlab.backends.claude.login import Login
-from leanlab.labkit.tool import schema_of
-from leanlab.roles import NoteReply
+import msgspec
 
 from ..fake_anthropic import FakeAnthropic
-from ..test_claude_turns import DONE, MODEL, Parity
+from ..test_claude_turns import DONE
 from .figures import Figure, milliseconds
+from .labs import parity_after
+
+ROOT = Path(__file__).parents[2]
 
 
-def children_cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU time of what work starts and waits for: a wait for a free core is not in it."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    work()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run's turns cost, in seconds of CPU: see turn_process.py."""
+
+    turns: tuple[tuple[float, float], ...]
+    """Of the loop's process: by the SDK alone, and by leanlab."""
+    starts: tuple[tuple[float, float], ...]
+    """What the fence adds to a start: in the loop's process, and in the one started."""
+    peak_mb: float
+
+    @property
+    def of_fence(self) -> list[float]:
+        return [loop + started for loop, started in self.starts]
+
+    @property
+    def added(self) -> list[float]:
+        """A turn's own. What the fence costs the loop's process is in its turn already."""
+        pairs = zip(self.turns, self.starts, strict=True)
+        return [ours - plain + started for (plain, ours), (_, started) in pairs]
 
 
-def cpu_seconds_in_pairs(folder: Path, *, pairs: int) -> list[tuple[float, float]]:
-    """This process' CPU time for a turn by the SDK alone, and right after that by leanlab.
-
-    The server that plays the model is in this process both times.
-    """
+def measure(folder: Path, *, records: int, pairs: int) -> Cost:
+    """Run a lab that has so many records, and measure so many pairs of turns."""
+    lab = parity_after(records, folder)
+    config = msgspec.json.decode((lab / "lab.json").read_bytes())
+    config |= {"critic_every": 1, "director_every": 0}
+    (lab / "lab.json").write_bytes(msgspec.json.encode(config))
+    module = [sys.executable, "-m", "tests.benchmarks.turn_process"]
     with FakeAnthropic(DONE) as fake:
-        return asyncio.run(_turns(Parity(folder, fake, key=None), fake.url, folder, pairs))
+        command = [*module, str(lab), str(pairs), fake.url]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
+    cost = msgspec.json.decode(done.stdout, type=Cost)
+    assert len(cost.turns) == pairs
+    return cost
 
 
-async def _turns(parity: Parity, url: str, folder: Path, pairs: int) -> list[tuple[float, float]]:
-    backend, request = parity.backend(), parity.request()
-    environment = {"ANTHROPIC_BASE_URL": url, "CLAUDE_CONFIG_DIR": str(folder / "plain")}
-    environment["ANTHROPIC_API_KEY"] = "none"
-    form = {"type": "json_schema", "schema": schema_of(NoteReply)}
-    options = ClaudeAgentOptions(
-        model=MODEL, tools=[], env=environment, output_format=form, cwd=request.cwd,
-        include_partial_messages=True, setting_sources=[],
-    )  # fmt: skip
-    measured = []
-    for _ in range(pairs):
-        start = time.process_time()
-        async with ClaudeSDKClient(options) as client:
-            await client.query("Go on.")
-            async for _message in client.receive_response():
-                pass
-        between = time.process_time()
-        assert (await backend.ask(request)).error is None
-        measured.append((between - start, time.process_time() - between))
-    return measured
-
-
-def fence_cpu_seconds(folder: Path, *, runs: int) -> list[float]:
-    """CPU time of Claude's launcher with a program in it that does nothing."""
-    with FakeAnthropic(DONE) as fake:
-        parity = Parity(folder, fake, key=None)
-    nothing, login = Path("/bin/true"), Login(words="", environment={})
-    cwd = parity.request("worker").cwd
-    launcher = Launcher(folder, "launcher")
-    launcher.write(fenced(nothing, parity.lab, cwd, folder, login, writing=True))
-
-    def run(program: Path) -> float:
-        return children_cpu_seconds(lambda: subprocess.run([program], check=True))
-
-    return [run(launcher.path) - run(nothing) for _ in range(runs)]
-
-
-def figures(folder: Path, *, pairs: int) -> list[Figure]:
-    fence = fence_cpu_seconds(folder, runs=pairs)
-    turns = cpu_seconds_in_pairs(folder, pairs=pairs)
-    added = [ours - plain + of_fence for (plain, ours), of_fence in zip(turns, fence, strict=True)]
+def figures(with_short: Cost, with_long: Cost, *, long: int) -> list[Figure]:
+    a_turn = "a turn of Claude's, CPU beyond the SDK"
     return [
-        Figure(name="starting Claude behind the fence, CPU", unit="ms", values=milliseconds(fence)),
+        _figure("starting Claude behind the fence, CPU", with_short.of_fence),
+        _figure(a_turn, with_short.added, at_most=10),
+        _figure(f"the same, the loop with {long:,} records", with_long.added, at_most=10),
         Figure(
-            name="a turn of Claude's, CPU beyond the SDK",
-            unit="ms",
-            values=milliseconds(added),
-            at_most=10,
+            name="peak memory of that loop", unit="MB", values=(with_long.peak_mb,), at_most=150
         ),
     ]
+
+
+def _figure(name: str, seconds: list[float], at_most: float | None = None) -> Figure:
+    return Figure(name=name, unit="ms", values=milliseconds(seconds), at_most=at_most)
