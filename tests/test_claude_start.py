@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,18 @@ import pytest
 from claude_agent_sdk._internal.transport.subprocess_cli import SubprocessCLITransport
 
 from leanlab.backends import Result
-from leanlab.backends.claude import launch
+from leanlab.backends.claude import launch, options
+from leanlab.backends.claude.guard import Guard
 from leanlab.backends.claude.launch import Launcher
 from leanlab.backends.claude.login import KEY
 from leanlab.errors import BackendUnavailable, ConfinementUnavailable
+from leanlab.resources import SHIPPED_LABS
 from leanlab.sandbox import kernel, landlock
 
 from .fake_anthropic import FakeAnthropic, Heard
 from .fake_openai import Says
 from .processes import descendants, gone
+from .test_claude_fence import Hands
 from .test_claude_turns import DONE, Parity
 
 
@@ -135,6 +137,36 @@ def test_claude_has_no_privileges_and_no_file_of_leanlabs(tmp_path: Path) -> Non
     assert not any("landlock" in name for name in files)
 
 
+def test_the_fence_holds_around_claude_without_its_hook_and_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = options.build
+
+    def build(*arguments: Any, **named: Any) -> Any:
+        made = given(*arguments, **named)
+        made.allowed_tools, made.disallowed_tools = ["Read", "Grep", "Write"], []
+        return made
+
+    monkeypatch.setattr(options, "build", build)
+    monkeypatch.setattr(Guard, "refusal", lambda *_: "")
+    val = SHIPPED_LABS / "parity" / "data" / "val.txt"
+    outside = tmp_path / "outside.txt"
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("Read", {"file_path": "task.md"}),
+        ("Read", {"file_path": str(val)}),
+        ("Grep", {"pattern": "[01]", "path": str(val), "output_mode": "content"}),
+        ("Write", {"file_path": str(outside), "content": "from Claude"}),
+        ("Write", {"file_path": "experiments/a.py", "content": "from Claude"}),
+    ]
+    with FakeAnthropic(DONE) as fake:
+        told = Hands(tmp_path, fake).play(fake, *calls)
+    assert "string" in told[0], "it may read, and does"
+    assert "ermission denied" in told[1] or "EACCES" in told[1]
+    assert val.read_text().splitlines()[0] not in str(told)
+    assert not outside.exists()
+    assert (tmp_path / "workspace" / "experiments" / "a.py").read_text() == "from Claude"
+
+
 def open_files(pid: int) -> set[str]:
     return {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
 
@@ -177,24 +209,3 @@ def test_a_program_that_cannot_be_run_is_told(
     assert error is not None
     assert error.kind == "config"
     assert "claude cannot be started behind the fence: Permission denied" in error.message
-
-
-DIES = """
-import os, sys, types
-from pathlib import Path
-from tests.test_claude_turns import Parity
-Parity(Path(sys.argv[1]), types.SimpleNamespace(url=sys.argv[2])).ask()
-"""
-
-
-def test_claude_ends_with_a_leanlab_that_is_killed(tmp_path: Path) -> None:
-    with FakeAnthropic(Says(hang=60)) as fake:
-        root = Path(__file__).parents[1]
-        dies = subprocess.Popen([sys.executable, "-c", DIES, tmp_path, fake.url], cwd=root)
-        while not fake.asked:
-            assert dies.poll() is None
-        started = descendants(dies.pid)
-        dies.kill()
-        dies.wait()
-    assert started
-    assert gone(started)

@@ -17,6 +17,8 @@ import pytest
 from leanlab.errors import ConfinementUnavailable
 from leanlab.sandbox import fence, kernel, landlock
 
+from ..processes import gone
+
 pytestmark = pytest.mark.skipif(bool(fence.missing()), reason=fence.missing() or "there is one")
 
 
@@ -114,3 +116,24 @@ def test_what_is_not_there_is_told_in_the_process_that_asks(tmp_path: Path) -> N
     around = fence.Fence(readable=(str(tmp_path / "gone"),), listable=(), writable=())
     with pytest.raises(ConfinementUnavailable, match="cannot be put up: .*No such file.*gone"):
         around.prepared().__enter__()
+
+
+STARTS = """
+import subprocess, sys
+from pathlib import Path
+from leanlab.sandbox import fence
+with fence.around(readable=[], writable=[], hidden=[]).prepared() as put_up:
+    started = subprocess.Popen(["/bin/sleep", "60"], preexec_fn=put_up)
+print(started.pid, flush=True)
+started.wait()
+"""
+
+
+def test_a_program_ends_with_a_leanlab_that_is_killed() -> None:
+    command = [sys.executable, "-c", STARTS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as leanlab:
+        assert leanlab.stdout is not None
+        started = {int(leanlab.stdout.readline())}
+        assert not gone(started, seconds=0.1)
+        leanlab.kill()
+    assert gone(started)
