@@ -31,8 +31,8 @@ def of_candidates(_: Path) -> Iterable[Figure]:
 
 
 def of_turns(folder: Path) -> Iterable[Figure]:
-    with_short = turns.measure(folder / "short-turns", records=trials.SHORT, pairs=20)
-    with_long = turns.measure(folder / "long-turns", records=LONG, pairs=20)
+    with_short = turns.measure(folder / "short-turns", records=trials.SHORT, rounds=3, trials=15)
+    with_long = turns.measure(folder / "long-turns", records=LONG, rounds=3, trials=15)
     return turns.figures(with_short, with_long, long=LONG)
 
 
@@ -46,7 +46,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "turns": of_turns,
     "commands": of_commands,
 }
-"""Each measures something; about two minutes in all."""
+"""Each measures something; about three minutes in all."""
 
 
 def machine() -> str:

@@ -1,6 +1,7 @@
-"""A run whose Critic is asked twice a trial: prints what that cost this process, as JSON.
+"""A run whose Critic is Claude, by leanlab or by the SDK alone: prints what it cost, as JSON.
 
-Run as a module: tests.benchmarks.turn_process LAB PAIRS URL, of a server that plays the model.
+Run as a module: tests.benchmarks.turn_process leanlab|sdk LAB TRIALS URL, of a server that plays
+the model.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from claude_agent_sdk import (
     ClaudeAgentOptions,
     ClaudeSDKClient,
+    ResultMessage,
     SdkMcpTool,
     create_sdk_mcp_server,
     tool,
@@ -37,26 +40,29 @@ from .loop_process import WEAK, peak_mb
 
 MODEL = "claude-sonnet-4-5"
 NOTHING = Path("/bin/true")
+STARTS = 20
 
 
-class AskedTwice:
-    """Has each of the Critic's turns taken by the SDK alone, and right after that by leanlab.
+class Claude:
+    """Asks Claude for the Critic, by leanlab's backend or else by the SDK alone.
 
-    Both have the same tools, and call none of them.
+    Both ways there are the same tools, and none is called.
     """
 
-    name = "twice"
+    name = "measured"
     model = MODEL
     unfenced = False
 
-    def __init__(self, lab: Lab, url: str, folder: Path) -> None:
-        self.turns: list[tuple[float, float]] = []
-        """CPU time of this process, by the SDK and by leanlab."""
+    def __init__(self, lab: Lab, url: str, folder: Path, *, trials: int, by_leanlab: bool) -> None:
+        self.began: list[float] = []
+        """CPU time of this process, all its threads, as each of the Critic's turns began."""
         self.starts: list[tuple[float, float]] = []
-        """What the fence added to the start of a program: here, and in the process started."""
+        """What the fence adds to the start of a program: here, and in the process started."""
         self._lab = lab
         self._folder = folder
-        self._plain = {
+        self._trials = trials
+        self._by_leanlab = by_leanlab
+        self._environment = {
             "ANTHROPIC_BASE_URL": url,
             "ANTHROPIC_API_KEY": "none",
             "CLAUDE_CONFIG_DIR": str(folder),
@@ -69,28 +75,32 @@ class AskedTwice:
     async def ask(self, request: Request) -> Result:
         if request.role == "worker":
             return await self._worker.ask(request)
-        start = time.process_time()
-        await self._ask_plainly(request)
-        between = time.process_time()
+        self.began.append(time.process_time())
+        if len(self.began) == self._trials:
+            # While the loop is as large as it gets, and when nothing is measured any more.
+            self.starts = [self._start(request) for _ in range(STARTS)]
+        if not self._by_leanlab:
+            return await self._ask_plainly(request)
         result = await self._claude.ask(request)
-        self.turns.append((between - start, time.process_time() - between))
         assert result.error is None
-        self.starts.append(self._start(request))
         return result
 
-    async def _ask_plainly(self, request: Request) -> None:
+    async def _ask_plainly(self, request: Request) -> Result:
         form = {"type": "json_schema", "schema": schema_of(request.answer)}
-        hands = [name for tool in request.tools for name in HANDS.get(tool.name, ())]
+        hands = [name for each in request.tools for name in HANDS.get(each.name, ())]
         served = [idle(each) for each in request.tools if each.name not in HANDS]
         options = ClaudeAgentOptions(
             model=MODEL, tools=hands, output_format=form, cwd=request.cwd,
             mcp_servers={"plain": create_sdk_mcp_server("plain", tools=served)},
-            env=self._plain, include_partial_messages=True, setting_sources=[],
+            env=self._environment, include_partial_messages=True, setting_sources=[],
         )  # fmt: skip
+        answer = None
         async with ClaudeSDKClient(options) as client:
             await client.query(request.prompt)
-            async for _message in client.receive_response():
-                pass
+            async for message in client.receive_response():
+                if isinstance(message, ResultMessage):
+                    answer = message.structured_output
+        return Result(data=answer)
 
     def _start(self, request: Request) -> tuple[float, float]:
         login = Login(words="", environment={})
@@ -118,14 +128,14 @@ def idle(described: Tool) -> SdkMcpTool[Any]:
     return nothing
 
 
-def main(lab: str, pairs: int, url: str) -> None:
+def main(by: str, lab: str, trials: int, url: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         opened = open_lab(lab)
-        backend = AskedTwice(opened, url, Path(folder))
-        run(opened, backend=backend, trials=pairs)
-    cost = {"turns": backend.turns, "starts": backend.starts, "peak_mb": peak_mb()}
-    print(json.dumps(cost))
+        claude = Claude(opened, url, Path(folder), trials=trials, by_leanlab=by == "leanlab")
+        run(opened, backend=claude, trials=trials)
+    trial_cpu = [end - start for start, end in pairwise(claude.began)]
+    print(json.dumps({"trials": trial_cpu, "starts": claude.starts, "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
