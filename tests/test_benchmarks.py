@@ -12,8 +12,7 @@ from statistics import median
 import pytest
 
 from .benchmarks import candidates, commands, trials, turns
-from .benchmarks.figures import Figure, line, timed
-from .benchmarks.turns import children_cpu_seconds
+from .benchmarks.figures import Figure, children_cpu_seconds, line, timed
 
 LONG, FULL = 20_000, 100_000
 Pairs = list[tuple[trials.Cost, trials.Cost]]
@@ -24,6 +23,12 @@ DOCS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 def runs() -> Iterator[Pairs]:
     with tempfile.TemporaryDirectory() as folder:
         yield trials.compare(Path(folder), long=LONG, rounds=3, trials=11)
+
+
+@pytest.fixture(scope="module")
+def cost_of_turns() -> Iterator[turns.Cost]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield turns.measure(Path(folder) / "lab", records=trials.SHORT, rounds=1, trials=8)
 
 
 def python_seconds(code: str, *, runs: int = 5) -> list[float]:
@@ -74,16 +79,11 @@ def test_help_imports_little_beyond_what_it_is_made_with() -> None:
     assert median(ratios) < 2.2
 
 
-def test_the_fence_costs_hardly_more_than_a_start_of_python(tmp_path: Path) -> None:
-    fence = min(turns.fence_cpu_seconds(tmp_path, runs=9))
+def test_the_fence_costs_less_than_a_start_of_python(cost_of_turns: turns.Cost) -> None:
     bare = [sys.executable, "-I", "-S", "-c", "pass"]
     python = min(children_cpu_seconds(lambda: subprocess.run(bare, check=True)) for _ in range(9))
-    assert fence < 1.7 * python, "something imports more than it must"
-
-
-def test_a_turn_takes_hardly_more_than_the_sdk(tmp_path: Path) -> None:
-    pairs = turns.cpu_seconds_in_pairs(tmp_path, pairs=5)
-    assert min(ours for _, ours in pairs) - min(plain for plain, _ in pairs) <= 0.005
+    assert min(cost_of_turns.of_fence) < python, "a fork and some system calls"
+    assert min(cost_of_turns.added) < 1.5 * python
 
 
 def test_the_demo_is_soon_over(tmp_path: Path) -> None:
@@ -105,11 +105,13 @@ def test_a_figure_beyond_its_target_is_missed() -> None:
     assert (told.missed, told.verdict, told.row()["ok"]) == (False, "", None)
 
 
-def test_the_document_has_every_figure_and_its_target(runs: Pairs, tmp_path: Path) -> None:
+def test_the_document_has_every_figure_and_its_target(
+    runs: Pairs, cost_of_turns: turns.Cost, tmp_path: Path
+) -> None:
     measured = [
         *trials.figures(runs, long=LONG),
         *candidates.figures(pairs=1, streams=1, each=1),
-        *turns.figures(tmp_path, pairs=1),
+        *turns.figures(cost_of_turns, cost_of_turns, long=LONG),
         *commands.figures(tmp_path, helps=1, demos=1),
     ]
     rows = [cells(row) for row in DOCS.read_text().splitlines() if row.startswith("| ")]

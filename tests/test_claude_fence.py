@@ -170,12 +170,13 @@ def test_the_system_holds_without_claude(tmp_path: Path) -> None:
     way = Login(words="", environment={})
 
     def behind(script: str, *, writing: bool) -> str:
-        command = launch.fenced(
-            Path("/bin/sh"), parity.lab, workspace, folder, way, writing=writing
-        )
-        done = subprocess.run(
-            [*command, "-c", script], cwd=workspace, capture_output=True, text=True, check=False
-        )
+        shell = Path("/bin/sh")
+        around = launch.fenced(shell, parity.lab, workspace, folder, way, writing=writing)
+        with around.prepared() as put_up:
+            done = subprocess.run(
+                [shell, "-c", script], preexec_fn=put_up, cwd=workspace, capture_output=True,
+                text=True, check=False,
+            )  # fmt: skip
         return done.stdout + done.stderr
 
     hidden = parity.lab.folder / VAL
@@ -231,18 +232,24 @@ def test_no_other_settings_of_the_user_hold(
     assert "x-mine" not in fake.asked[0].headers
 
 
-def test_a_login_of_the_users_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY)
-    home = tmp_path / "me"
-    (home / ".claude").mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.delenv("CLAUDE_CONFIG_DIR")
+def log_in(home: Path) -> Path:
+    """Leave what a login leaves in a home; return where its token is."""
     oauth = {
         "accessToken": "sk-ant-oat01-mine", "refreshToken": "sk-ant-ort01-mine",
         "expiresAt": 4102444800000, "scopes": ["user:inference"], "subscriptionType": "max",
     }  # fmt: skip
     path = home / ".claude" / ".credentials.json"
+    path.parent.mkdir(parents=True)
     path.write_bytes(msgspec.json.encode({"claudeAiOauth": oauth}))
+    return path
+
+
+def test_a_login_of_the_users_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY)
+    home = tmp_path / "me"
+    path = log_in(home)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR")
     with FakeAnthropic(DONE) as fake:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", fake.url)
         parity = Parity(tmp_path, fake, base_url=None, key=None)

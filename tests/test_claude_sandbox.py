@@ -19,13 +19,13 @@ import pytest
 from leanlab.backends import Result
 from leanlab.backends.claude import options
 from leanlab.backends.claude.guard import Guard
-from leanlab.backends.claude.login import KEY
+from leanlab.backends.claude.login import KEY, URL
 from leanlab.resources import SHIPPED_LABS
 from leanlab.sandbox import fence
 
 from .fake_anthropic import FakeAnthropic
 from .fake_openai import Says
-from .test_claude_fence import Hands, as_an_ordinary_user
+from .test_claude_fence import Hands, as_an_ordinary_user, log_in
 from .test_claude_turns import DONE
 
 VAL = SHIPPED_LABS / "parity" / "data" / "val.txt"
@@ -57,8 +57,11 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def turn_with_a_shell(folder: Path, url: str) -> Result:
-    """One turn of a Worker with a shell, and neither hook nor Landlock about it."""
+def turn_with_a_shell(folder: Path, url: str, *, key: str = "sk-secret") -> Result:
+    """One turn of a Worker with a shell, and neither hook nor Landlock about it.
+
+    Without a key it has the login that HOME holds.
+    """
     given = options.build
 
     def build(*arguments: Any, **named: Any) -> Any:
@@ -68,11 +71,13 @@ def turn_with_a_shell(folder: Path, url: str) -> Result:
         return made
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv(KEY, "sk-secret")
+        patched.setenv(KEY, key)
+        patched.setenv(URL, url)
         patched.setattr(fence, "missing", lambda: "no Landlock")
         patched.setattr(options, "build", build)
         patched.setattr(Guard, "refusal", lambda *_: "")
-        hands = Hands(folder, cast("FakeAnthropic", SimpleNamespace(url=url)))
+        login: dict[str, None] = {} if key else {"base_url": None, "key": None}
+        hands = Hands(folder, cast("FakeAnthropic", SimpleNamespace(url=url)), **login)
         return hands.turn(allow_unfenced=True)
 
 
@@ -114,6 +119,23 @@ def test_a_shell_would_find_nothing(folder: Path) -> None:
         fake.steps = [shells(fake.url), DONE]
         assert turn_with_a_shell(folder, fake.url).error is None
     hold(folder, fake)
+
+
+@pytest.mark.usefixtures("bubblewrap")
+def test_nor_would_it_find_a_login(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    credentials = log_in(folder)
+    settings = folder / ".claude.json"
+    settings.write_text('{"customApiKeyResponses": {"approved": ["sk-approved"]}}')
+    commands = ("echo a shell", f"cat {credentials}", f"cat {settings}", f"cat {folder}/.cl*")
+    calls = tuple(("Bash", {"command": line, "description": "look"}) for line in commands)
+    with FakeAnthropic(Says(calls=calls), DONE) as fake:
+        assert turn_with_a_shell(folder, fake.url, key="").error is None
+    told = fake.asked[1].tool_answers
+    assert "a shell" in told[0]
+    assert "oat01-mine" not in str(told)
+    assert "sk-approved" not in str(told)
 
 
 AS_A_USER = """

@@ -289,13 +289,14 @@ def test_a_turn_that_is_cancelled_leaves_no_process(tmp_path: Path) -> None:
     assert started
     assert seconds < 2.0
     assert gone(started)
-    assert not list((tmp_path / "home" / ".leanlab" / "claude").glob("*.pid"))
 
 
 def test_a_process_that_was_killed_goes_on_in_a_new_one(tmp_path: Path) -> None:
+    before = descendants(os.getpid())
+
     def killed(_: Heard) -> Says:
-        for note in (tmp_path / "home" / ".leanlab" / "claude").glob("*.pid"):
-            os.kill(int(note.read_text()), signal.SIGKILL)
+        for pid in descendants(os.getpid()) - before:
+            os.kill(pid, signal.SIGKILL)
         return Says(hang=1)
 
     steps = (Says(calls=((f"{PREFIX}echo", {"word": "a"}),)), killed, DONE)

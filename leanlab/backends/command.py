@@ -23,7 +23,8 @@ from leanlab.memory import clipped
 from leanlab.sandbox import fence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from leanlab.backends import Request
     from leanlab.config import RoleChoice
@@ -129,30 +130,40 @@ class CommandBackend:
         temporary = request.cwd / ".tmp"
         temporary.mkdir(exist_ok=True)
         named = {key: os.environ[key] for key in self._settings.environment if key in os.environ}
-        return await asyncio.create_subprocess_exec(
-            *self._behind_the_fence(request, temporary),
-            cwd=request.cwd,
-            env=minimal_environment() | {"PATH": _path(), "TMPDIR": str(temporary)} | named,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_MAX_LINE,
-            start_new_session=True,
-        )
+        with self._fence(request, temporary) as put_up:
+            try:
+                return await asyncio.create_subprocess_exec(
+                    *self._command,
+                    preexec_fn=put_up,
+                    cwd=request.cwd,
+                    env=minimal_environment() | {"PATH": _path(), "TMPDIR": str(temporary)} | named,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    limit=_MAX_LINE,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                where = " behind the fence" if put_up else ""
+                raise BackendUnavailable(
+                    f"backend command: {self._command[0]} cannot be started{where}: "
+                    f"{error.strerror}"
+                ) from error
 
-    def _behind_the_fence(self, request: Request, temporary: Path) -> Sequence[str]:
+    def _fence(
+        self, request: Request, temporary: Path
+    ) -> AbstractContextManager[Callable[[], None] | None]:
         if self.unfenced:
-            return self._command
+            return contextlib.nullcontext()
         own = [Path(word) for word in self._command if Path(word).is_file()]
         writable = [temporary, *_paths(self._settings.writable)]
         if request.role == "worker":
             writable.append(request.cwd / "experiments")
-        return fence.fenced(
-            self._command,
+        return fence.around(
             readable=[request.cwd, *own, *_paths(self._settings.readable), *writable],
             writable=writable,
             hidden=[self._lab.folder, self._lab.home],
-        )
+        ).prepared()
 
     async def close(self) -> None:
         """Every command has ended by now."""

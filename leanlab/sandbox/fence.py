@@ -6,15 +6,20 @@ seen; what is in them cannot.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leanlab.sandbox import landlock
+import msgspec
+
+from leanlab.errors import ConfinementUnavailable
+from leanlab.sandbox import kernel, landlock
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 _SYSTEM = (
     "/usr",
@@ -35,13 +40,31 @@ _SETTINGS = (
     "passwd", "pki", "protocols", "resolv.conf", "services", "ssl", "timezone",
 )  # fmt: skip
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
-_START = """
-import sys
-package = sys.modules["leanlab"] = type(sys)("leanlab")
-package.__path__ = [sys.argv[1]]
-from leanlab.sandbox.fencing import main
-main()
-"""
+
+
+class Fence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program may read and run, which folders it may list, and what it may write."""
+
+    readable: tuple[str, ...]
+    listable: tuple[str, ...]
+    writable: tuple[str, ...]
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[Callable[[], None]]:
+        """Yield what puts the fence up around a program, out of which nothing leads.
+
+        It is the preexec_fn of a process that is started before the context ends, and calls
+        what a thread that is not there after the fork cannot hold a lock of. Where it fails,
+        the process says so on standard error, and ends with status 1: nothing was started.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                rules = stack.enter_context(
+                    landlock.fence(self.readable, self.listable, self.writable)
+                )
+            except OSError as error:
+                raise ConfinementUnavailable(f"the fence cannot be put up: {error}") from error
+            yield functools.partial(_put_up, rules, os.getpid())
 
 
 def missing() -> str:
@@ -55,17 +78,12 @@ def missing() -> str:
     return ""
 
 
-def fenced(
-    command: Sequence[str],
-    *,
-    readable: Iterable[Path],
-    writable: Iterable[Path],
-    hidden: Collection[Path],
-) -> list[str]:
-    """Return the command that runs a command behind the fence, out of which nothing leads.
+def around(
+    *, readable: Iterable[Path], writable: Iterable[Path], hidden: Collection[Path]
+) -> Fence:
+    """Return the fence of a program that may read, besides, the system and this Python.
 
-    Beside what is readable the system is, and this Python; what is hidden is not, wherever it lies.
-    Words put behind the returned command reach the one within.
+    What is hidden it may not read, wherever that lies.
     """
     python = [sys.prefix, sys.base_prefix, os.path.realpath(sys.executable)]
     wanted = [*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS), *python, *map(str, readable)]
@@ -76,9 +94,22 @@ def fenced(
         _carve(Path(path), secrets, shown, listed)
     devices = [f"/dev/{name}" for name in _DEVICES]
     written = [path for path in [*map(str, writable), *devices] if os.path.exists(path)]  # noqa: PTH110
-    plan = [str(os.getpid()), *shown, "", *listed, "", *written, ""]
-    root = str(Path(__file__).resolve().parents[1])
-    return [sys.executable, "-P", "-s", "-S", "-c", _START, root, *plan, *command]
+    return Fence(readable=tuple(shown), listable=tuple(listed), writable=tuple(written))
+
+
+def _put_up(rules: int, parent: int) -> None:
+    try:
+        # Before all else root's: with its capabilities it would read the environment of others.
+        kernel.drop_bounding_set()
+        kernel.forbid_new_privileges()
+        kernel.drop_capabilities()
+        landlock.enter(rules)
+        kernel.die_with_parent()
+    except OSError as error:
+        os.write(2, f"the fence cannot be put up: {error}\n".encode())
+        os._exit(1)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _carve(path: Path, secrets: list[Path], shown: list[str], listed: list[str]) -> None:

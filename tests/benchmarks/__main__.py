@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from leanlab.sandbox import probe
@@ -22,12 +22,31 @@ from .figures import Figure, header, line
 LONG = 100_000
 
 
-def measure(folder: Path) -> Iterator[Figure]:
-    """Yield each figure as it is known; about a minute in all."""
-    yield from trials.figures(trials.compare(folder, long=LONG, rounds=5, trials=41), long=LONG)
-    yield from candidates.figures(pairs=100, streams=10, each=25)
-    yield from turns.figures(folder, pairs=20)
-    yield from commands.figures(folder, helps=30, demos=5)
+def of_trials(folder: Path) -> Iterable[Figure]:
+    return trials.figures(trials.compare(folder, long=LONG, rounds=5, trials=41), long=LONG)
+
+
+def of_candidates(_: Path) -> Iterable[Figure]:
+    return candidates.figures(pairs=100, streams=10, each=25)
+
+
+def of_turns(folder: Path) -> Iterable[Figure]:
+    with_short = turns.measure(folder / "short-turns", records=trials.SHORT, rounds=3, trials=15)
+    with_long = turns.measure(folder / "long-turns", records=LONG, rounds=3, trials=15)
+    return turns.figures(with_short, with_long, long=LONG)
+
+
+def of_commands(folder: Path) -> Iterable[Figure]:
+    return commands.figures(folder, helps=30, demos=5)
+
+
+PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
+    "trials": of_trials,
+    "candidates": of_candidates,
+    "turns": of_turns,
+    "commands": of_commands,
+}
+"""Each measures something; about three minutes in all."""
 
 
 def machine() -> str:
@@ -47,13 +66,16 @@ def machine() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    as_json = parser.parse_args().json
+    parser.add_argument("--only", choices=PARTS, help="measure nothing else")
+    arguments = parser.parse_args()
+    as_json = arguments.json
+    parts = [PARTS[arguments.only]] if arguments.only else PARTS.values()
     where = machine()
     measured = []
     with tempfile.TemporaryDirectory() as folder:
         if not as_json:
             print(where, "", header(), sep="\n", flush=True)
-        for figure in measure(Path(folder)):
+        for figure in (figure for part in parts for figure in part(Path(folder))):
             measured.append(figure)
             if not as_json:
                 print(line(figure), flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -82,6 +83,19 @@ def timed(work: Callable[[], Any]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+def cpu_seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """CPU time of this process, and of what work starts and waits for."""
+    own, before = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    work()
+    own, after = time.process_time() - own, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def children_cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU time of what work starts and waits for: a wait for a free core is not in it."""
+    return cpu_seconds(work)[1]
 
 
 def milliseconds(seconds: Iterable[float]) -> tuple[float, ...]:

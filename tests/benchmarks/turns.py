@@ -1,90 +1,89 @@
-"""What a turn of Claude's costs beyond the SDK and Claude: in this process, and for the fence."""
+"""What a turn of Claude's costs beyond the SDK and Claude, with a short ledger and a long one."""
 
 from __future__ import annotations
 
-import asyncio
-import resource
 import subprocess
-import time
-from collections.abc import Callable
+import sys
 from pathlib import Path
+from statistics import median
 
-from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
-
-from leanlab.backends.claude.launch import Launcher, fenced
-from leanlab.backends.claude.login import Login
-from leanlab.labkit.tool import schema_of
-from leanlab.roles import NoteReply
+import msgspec
 
 from ..fake_anthropic import FakeAnthropic
-from ..test_claude_turns import DONE, MODEL, Parity
+from ..test_claude_turns import DONE
 from .figures import Figure, milliseconds
+from .labs import parity_after
+
+ROOT = Path(__file__).parents[2]
 
 
-def children_cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU time of what work starts and waits for: a wait for a free core is not in it."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    work()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run cost, in seconds of CPU: see turn_process.py."""
+
+    trials: tuple[float, ...]
+    """Of the loop's process, from each of the Critic's turns to the next."""
+    starts: tuple[tuple[float, float], ...]
+    """What the fence adds to a start: in the loop's process, and in the one started."""
+    peak_mb: float
 
 
-def cpu_seconds_in_pairs(folder: Path, *, pairs: int) -> list[tuple[float, float]]:
-    """This process' CPU time for a turn by the SDK alone, and right after that by leanlab.
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs cost by the SDK alone, and each right after that by leanlab."""
 
-    The server that plays the model is in this process both times.
-    """
+    rounds: tuple[tuple[Run, Run], ...]
+
+    @property
+    def of_fence(self) -> list[float]:
+        return [loop + started for _, ours in self.rounds for loop, started in ours.starts]
+
+    @property
+    def added(self) -> list[float]:
+        """What the fence costs the loop's process is in its trials already."""
+        return [
+            trial - median(plain.trials) + median(started for _, started in ours.starts)
+            for plain, ours in self.rounds
+            for trial in ours.trials
+        ]
+
+    @property
+    def peak_mb(self) -> list[float]:
+        return [ours.peak_mb for _, ours in self.rounds]
+
+
+def measure(folder: Path, *, records: int, rounds: int, trials: int) -> Cost:
+    """Run a lab that has so many records, each time for so many trials."""
+    lab = parity_after(records, folder)
+    config = msgspec.json.decode((lab / "lab.json").read_bytes())
+    config |= {"critic_every": 1, "director_every": 0}
+    (lab / "lab.json").write_bytes(msgspec.json.encode(config))
+    pairs = [(_run("sdk", lab, trials), _run("leanlab", lab, trials)) for _ in range(rounds)]
+    return Cost(rounds=tuple(pairs))
+
+
+def _run(by: str, lab: Path, trials: int) -> Run:
+    module = [sys.executable, "-m", "tests.benchmarks.turn_process"]
     with FakeAnthropic(DONE) as fake:
-        return asyncio.run(_turns(Parity(folder, fake, key=None), fake.url, folder, pairs))
+        command = [*module, by, str(lab), str(trials), fake.url]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
+    run = msgspec.json.decode(done.stdout, type=Run)
+    assert len(run.trials) == trials - 1
+    return run
 
 
-async def _turns(parity: Parity, url: str, folder: Path, pairs: int) -> list[tuple[float, float]]:
-    backend, request = parity.backend(), parity.request()
-    environment = {"ANTHROPIC_BASE_URL": url, "CLAUDE_CONFIG_DIR": str(folder / "plain")}
-    environment["ANTHROPIC_API_KEY"] = "none"
-    form = {"type": "json_schema", "schema": schema_of(NoteReply)}
-    options = ClaudeAgentOptions(
-        model=MODEL, tools=[], env=environment, output_format=form, cwd=request.cwd,
-        include_partial_messages=True, setting_sources=[],
-    )  # fmt: skip
-    measured = []
-    for _ in range(pairs):
-        start = time.process_time()
-        async with ClaudeSDKClient(options) as client:
-            await client.query("Go on.")
-            async for _message in client.receive_response():
-                pass
-        between = time.process_time()
-        assert (await backend.ask(request)).error is None
-        measured.append((between - start, time.process_time() - between))
-    return measured
-
-
-def fence_cpu_seconds(folder: Path, *, runs: int) -> list[float]:
-    """CPU time of Claude's launcher with a program in it that does nothing."""
-    with FakeAnthropic(DONE) as fake:
-        parity = Parity(folder, fake, key=None)
-    nothing, login = Path("/bin/true"), Login(words="", environment={})
-    cwd = parity.request("worker").cwd
-    launcher = Launcher(folder, "launcher")
-    launcher.write(fenced(nothing, parity.lab, cwd, folder, login, writing=True))
-
-    def run(program: Path) -> float:
-        return children_cpu_seconds(lambda: subprocess.run([program], check=True))
-
-    return [run(launcher.path) - run(nothing) for _ in range(runs)]
-
-
-def figures(folder: Path, *, pairs: int) -> list[Figure]:
-    fence = fence_cpu_seconds(folder, runs=pairs)
-    turns = cpu_seconds_in_pairs(folder, pairs=pairs)
-    added = [ours - plain + of_fence for (plain, ours), of_fence in zip(turns, fence, strict=True)]
+def figures(with_short: Cost, with_long: Cost, *, long: int) -> list[Figure]:
+    a_turn = "a turn of Claude's, CPU beyond the SDK"
     return [
-        Figure(name="starting Claude behind the fence, CPU", unit="ms", values=milliseconds(fence)),
+        _figure("starting Claude behind the fence, CPU", with_short.of_fence),
+        _figure(a_turn, with_short.added, at_most=10),
+        _figure(f"the same, the loop with {long:,} records", with_long.added, at_most=10),
         Figure(
-            name="a turn of Claude's, CPU beyond the SDK",
-            unit="ms",
-            values=milliseconds(added),
-            at_most=10,
+            name="peak memory of that loop",
+            unit="MB",
+            values=tuple(with_long.peak_mb),
+            at_most=150,
         ),
     ]
+
+
+def _figure(name: str, seconds: list[float], at_most: float | None = None) -> Figure:
+    return Figure(name=name, unit="ms", values=milliseconds(seconds), at_most=at_most)

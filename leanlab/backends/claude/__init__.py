@@ -17,8 +17,6 @@ from leanlab.errors import BackendUnavailable, ConfigError
 from leanlab.sandbox import fence
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from claude_agent_sdk import ClaudeAgentOptions
 
     from leanlab.backends import Request
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from leanlab.backends.claude.turn import Turn
     from leanlab.config import RoleChoice
     from leanlab.lab import Lab
+    from leanlab.sandbox.fence import Fence
 
 DEFAULT_MODEL = "sonnet"
 _GO_ON = "You were cut off by a fault that is over. Go on where you were."
@@ -43,7 +42,8 @@ class ClaudeBackend:
         self._settings = settings
         self._login = entry
         self._folder = lab.state / "claude"
-        self._commands: dict[bool, list[str]] = {}
+        self._temporary = self._folder / "tmp"
+        self._fences: dict[bool, Fence] = {}
         self._prices = ListPrices(settings.prices)
         self._accounts = Accounts(lab.state / "sessions")
 
@@ -88,32 +88,21 @@ class ClaudeBackend:
     async def _turn(self, request: Request, session: str, account: Account, prompt: str) -> Result:
         from leanlab.backends.claude.turn import Turn
 
-        launcher = Launcher(self._folder, f"{request.cwd.name}-{request.role}")
+        launcher = self._launcher(request)
         turn = Turn(request, launcher, self._prices, self._settings.timeout)
-        try:
-            options = self._options(request, turn, launcher)
-            if request.session:
-                options.resume = session
-            else:
-                options.session_id = session
-            result = await turn.run(options, prompt)
-        finally:
-            launcher.remove()
+        options = self._options(request, turn)
+        options.cli_path = launcher.name
+        if request.session:
+            options.resume = session
+        else:
+            options.session_id = session
+        result = await turn.run(options, prompt)
         return self._charged(result, session, account, turn.total_usd)
 
-    def _options(self, request: Request, turn: Turn, launcher: Launcher) -> ClaudeAgentOptions:
+    def _options(self, request: Request, turn: Turn) -> ClaudeAgentOptions:
         from leanlab.backends.claude.options import build, limits, sandbox
 
-        claude = program()
-        if claude is None:
-            raise ConfigError(
-                "backend claude: this claude-agent-sdk came without its program, as it does for "
-                "musl. Install Claude Code, so that `claude` is found."
-            )
-        private = self._folder / "tmp"
-        private.mkdir(parents=True, exist_ok=True, mode=0o700)
-        hidden = [self._lab.folder, self._lab.home]
-        hidden += [self._login.folder] if self._login.folder else []
+        hidden = [self._lab.folder, self._lab.home, *self._login.paths]
         options = build(
             request,
             self._settings,
@@ -122,27 +111,33 @@ class ClaudeBackend:
             hidden=[*hidden, *PRIVATE],
             fault=turn.break_off,
         )
-        launcher.write(self._command(claude, request))
         if self.unfenced:
             options.sandbox = sandbox(request.cwd, hidden, writing=_writes(request))
-        options.cli_path = launcher.path
+        private = str(self._temporary)
         folder = login.own_folder() if self._login.folder else login.isolated(self._folder)
-        own = {"TMPDIR": str(private), "CLAUDE_CODE_TMPDIR": str(private)}
+        own = {"TMPDIR": private, "CLAUDE_CODE_TMPDIR": private}
         options.env = login.environment(
             own | folder | limits(request, self._settings) | self._login.environment
         )
         return options
 
-    def _command(self, claude: Path, request: Request) -> list[str]:
+    def _launcher(self, request: Request) -> Launcher:
         """What starts Claude for a role: with the fence, which is the same in every turn."""
-        writing = _writes(request)
+        claude = program()
+        if claude is None:
+            raise ConfigError(
+                "backend claude: this claude-agent-sdk came without its program, as it does for "
+                "musl. Install Claude Code, so that `claude` is found."
+            )
+        self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.unfenced:
-            return [str(claude)]
-        if writing not in self._commands:
-            self._commands[writing] = fenced(
+            return Launcher(claude, None)
+        writing = _writes(request)
+        if writing not in self._fences:
+            self._fences[writing] = fenced(
                 claude, self._lab, request.cwd, self._folder, self._login, writing=writing
             )
-        return self._commands[writing]
+        return Launcher(claude, self._fences[writing])
 
     def _charged(
         self, result: Result, session: str, account: Account, total_usd: float | None

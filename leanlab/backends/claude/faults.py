@@ -26,7 +26,8 @@ _STATUSES: dict[int, FailureKind] = {
 _WORDS: tuple[tuple[str, FailureKind], ...] = (
     ("No conversation found", "session_lost"),
     ("the fence cannot be put up", "config"),
-    ("cannot be started behind the fence", "config"),
+    ("Claude's program", "config"),
+    ("only-behind-the-fence", "config"),
     ("Sandbox required but unavailable", "config"),
     ("Not logged in", "auth"),
     ("Invalid API key", "auth"),

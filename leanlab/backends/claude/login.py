@@ -36,6 +36,11 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path | None = None
     """Where the user's own login lies, which Claude renews there; None where a key is enough."""
 
+    @property
+    def paths(self) -> list[Path]:
+        """All that is the login's: its folder, and the settings that Claude keeps beside it."""
+        return [self.folder, self.folder.with_name(".claude.json")] if self.folder else []
+
 
 def is_installed() -> bool:
     return find_spec("claude_agent_sdk") is not None

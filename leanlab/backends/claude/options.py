@@ -61,7 +61,12 @@ def build(
         cwd=request.cwd,
         tools=hands,
         allowed_tools=[*dict.fromkeys(allowed.get(name, name) for name in hands), *names],
-        disallowed_tools=[f"{verb}({_rule(path)}/**)" for path in hidden for verb in _VERBS],
+        disallowed_tools=[
+            f"{verb}({_rule(path)}{within})"
+            for path in hidden
+            for within in ("", "/**")
+            for verb in _VERBS
+        ],
         permission_mode="dontAsk",
         hooks={"PreToolUse": [HookMatcher(hooks=[guard], on_failure="block")]},
         mcp_servers={SERVER: _server(served, request, fault)} if served else {},

@@ -69,7 +69,8 @@ class Turn:
         error: Failure | None
         try:
             async with asyncio.timeout(self._request.allowance.seconds):
-                await client.connect()
+                with self._launcher.routed():
+                    await client.connect()
                 await client.query(prompt)
             error = await self._follow(client)
         except TimeoutError:
