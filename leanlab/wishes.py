@@ -90,7 +90,7 @@ def allow(lab: Lab, module: str, requirement: str | None = None) -> bool:
     """
     path = (lab.folder / "lab.json").resolve()
     config = configuration.load(path)
-    check_module(module, "leanlab allow")
+    check_module(module, "MODULE")
     if module in config.imports:
         raise ConfigError(f"{path}: 'imports' names {module} already. Install it, and it is there.")
     requirement = requirement or config.packages.get(module) or usual_name(module)

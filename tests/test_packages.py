@@ -136,7 +136,7 @@ def test_what_cannot_be_allowed_changes_nothing(make_lab: MakeLab) -> None:
     before = (lab / "lab.json").read_bytes()
     for words, why in (
         (("x", "--requirement", "x @ file:///x"), "2 leanlab: --requirement: 'x @ file:///x' has"),
-        (("scikit-learn",), "2 leanlab: leanlab allow: 'scikit-learn' is no name"),
+        (("scikit-learn",), "2 leanlab: MODULE: 'scikit-learn' is no name"),
         (("numpy",), "'imports' names numpy already."),
         (("--requirement", "x"), "name its module too"),
     ):
