@@ -117,12 +117,18 @@ async def open_bench(
     allow_unsandboxed: bool,
     emit: Sink,
     agreed_to_prepare: bool = False,
+    later: Collection[str] = (),
 ) -> AsyncIterator[Bench]:
-    """Lock the lab, start its evaluator, read its ledger; leave nothing behind but records."""
+    """Lock the lab, start its evaluator, read its ledger; leave nothing behind but records.
+
+    later are modules that its evaluator is to admit in the middle of the run.
+    """
     with RunLock(lab):
         if await prepare(lab, agreed=agreed_to_prepare):
             emit(events.Notice(text=f"prepared {lab.folder}: {lab.config.prepare_cmd}"))
-        async with Evaluator(lab, allow_unsandboxed=allow_unsandboxed, emit=emit) as evaluator:
+        async with Evaluator(
+            lab, allow_unsandboxed=allow_unsandboxed, emit=emit, later=later
+        ) as evaluator:
             _require(evaluator, required_tier)
             if evaluator.seal_made:
                 emit(events.Notice(text=f"sealed the frozen files in {lab.seal_file}"))

@@ -19,6 +19,7 @@ from leanlab.memory import Memory
 from leanlab.policy import Move
 from leanlab.prompts import Prompts
 from leanlab.seal import Hasher, read_seal, verify
+from leanlab.wishes import allowed_by
 from leanlab.workspace import sweep
 
 if TYPE_CHECKING:
@@ -118,6 +119,16 @@ def _sample(lab: Lab) -> tuple[Mark, str]:
     return asyncio.run(score())
 
 
+def _imports(lab: Lab) -> tuple[Mark, str]:
+    allowed = allowed_by(lab.config)
+    here = [f"{one.module} {one.installed}" for one in allowed if one.installed]
+    text = ", ".join([*lab.config.imports, *here]) or "the standard library alone"
+    missing = [f"{one.module} ({one.requirement})" for one in allowed if not one.installed]
+    if not missing:
+        return "✓", text
+    return "⚠", f"{text}; not installed until a model asks for it: {', '.join(missing)}"
+
+
 def _metrics(lab: Lab) -> tuple[Mark, str]:
     hidden = "everything else stays hidden"
     return "✓", f"roles see {', '.join(lab.config.revealed)}; {hidden}"
@@ -157,6 +168,7 @@ _LOOKS: tuple[tuple[str, Callable[[Lab], tuple[Mark, str]]], ...] = (
     ("kind", _kind),
     ("seal", _seal),
     ("confinement", _tier),
+    ("imports", _imports),
     ("sample", _sample),
     ("metrics", _metrics),
     ("prompts", _prompts),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from leanlab.errors import ConfigError
+from leanlab.packages import check_module, check_requirement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +142,8 @@ class LabConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     repeats: int = 1
     imports: tuple[str, ...] = ()
     """Modules beyond the standard library that a candidate may use."""
+    packages: dict[str, str] = {}
+    """Further ones, installed when a Worker asks: by module the requirement that pip is given."""
     policy: str = "greedy"
     propose: Literal["file", "code"] = "file"
     """Whether a Worker writes a file with tools, or answers with code that leanlab writes."""
@@ -245,6 +248,9 @@ def _check(config: LabConfig, where: str) -> None:
             near = difflib.get_close_matches(key, config.params, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{where}: public_params names {key!r}, which is no param.{hint}")
+    for module, requirement in config.packages.items():
+        check_module(module, f"{where}: 'packages'")
+        check_requirement(requirement, f"{where}: 'packages.{module}'")
 
 
 def _check_inside(entry: str, key: str, where: str) -> None:

@@ -95,7 +95,7 @@ class Console:
         if isinstance(event, events.ToolAnswered) and event.refused:
             return [f"    refused: {_last_line(event.text)}"]
         if isinstance(event, events.PackageRequested):
-            return [_wish(event)]
+            return [self._wish(event)]
         if isinstance(event, events.Retrying):
             return [f"  asking again: {_gist(event.reason)}"]
         if isinstance(event, events.Paused):
@@ -115,6 +115,20 @@ class Console:
         revealed = self._started.revealed if self._started else tuple(record.metrics)
         shown = {key: record.metrics[key] for key in revealed if key in record.metrics}
         return f"{head}, {in_words(shown)}{' (best so far)' if event.is_best else ''}"
+
+    def _wish(self, event: events.PackageRequested) -> str:
+        if event.installed:
+            return f"  installed {event.package} {event.installed}, for the Worker"
+        if event.fault:
+            return f"  {event.package} could not be installed for the Worker: {event.fault}"
+        if event.allowed:
+            return f"  the Worker asks for {event.package}, which lab.json names"
+        # All variants of a lab have one lab.json.
+        lab = self._started.named.partition(" --set ")[0] if self._started else "LAB"
+        return (
+            f"  the Worker asks for the package {event.package}: {_cut(event.reason)} "
+            f"(to agree: leanlab allow {lab} {event.package})"
+        )
 
     def _closing(self, event: events.RunEnded) -> list[str]:
         assert self._started is not None
@@ -205,15 +219,6 @@ def _style(event: events.AnyEvent) -> str:
     if isinstance(event, events.ToolCalled | events.ToolAnswered | events.Retrying):
         return "dim"
     return "cyan" if isinstance(event, events.Noted) else ""
-
-
-def _wish(event: events.PackageRequested) -> str:
-    if event.allowed:
-        return f"  the Worker asks for {event.package}, which imports in lab.json names"
-    return (
-        f"  the Worker asks for the package {event.package}: {_cut(event.reason)} "
-        "(to agree, install it and add its name to imports in lab.json)"
-    )
 
 
 def _opening(event: events.RunStarted) -> list[str]:

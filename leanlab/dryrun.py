@@ -12,6 +12,7 @@ from leanlab.memory import recall
 from leanlab.overview import history_of
 from leanlab.prompts import Prompts
 from leanlab.running import budget_of
+from leanlab.wishes import allowed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,9 @@ def _plan(lab: Lab, options: Options, chosen: Policy, history: History) -> Itera
         yield f"prepare    {config.prepare_cmd}  (once, if you agree)"
     yield f"evaluate   {config.eval_cmd}{by_us}"
     yield f"validate   {config.validate_cmd}{by_us}"
+    for one in allowed_by(config):
+        here = f"version {one.installed} here" if one.installed else "installed when asked for"
+        yield f"package    {one.module}: {one.requirement}  ({here})"
     yield f"trials     {trials}, after {history.trials} in the ledger"
     yield f"policy     {chosen.name}"
     yield f"returns    at most {config.max_fix_calls} a trial, to the same Worker"

@@ -102,13 +102,17 @@ class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
 
 
 class PackageRequested(Event, frozen=True, kw_only=True, tag="package_requested"):
-    """A Worker says that an experiment needs a package. None is ever installed for it."""
+    """A Worker says that an experiment needs a package."""
 
     trial: int
     package: str
     reason: str
     allowed: bool
-    """imports in lab.json names it."""
+    """imports or packages in lab.json names it; otherwise it is a wish."""
+    installed: str = ""
+    """The version that was installed for it; empty where none was."""
+    fault: str = ""
+    """Why it could not be installed, or used."""
 
 
 class Evaluating(Event, frozen=True, kw_only=True, tag="evaluating"):

@@ -154,14 +154,17 @@ class Lab:
         return found
 
     def fingerprint(self, hashes: Mapping[str, str]) -> str:
-        """Name what makes scores comparable: frozen files (by hash), params, limits, imports."""
+        """Name what makes scores comparable: frozen files (by hash), params, limits, imports.
+
+        And packages, whether they are installed or not, where there are any.
+        """
         parts = {
             "protocol": EVALUATOR_PROTOCOL,
             "frozen": dict(sorted(hashes.items())),
             "params": self.config.params,
             "limits": msgspec.to_builtins(self.config.limits),
             "imports": sorted(self.config.imports),
-        }
+        } | ({"packages": self.config.packages} if self.config.packages else {})
         return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
 
     def variants(self) -> list[Lab]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from leanlab import events, policy
+from leanlab.backends import recording
 from leanlab.bench import Bench, open_bench
 from leanlab.casting import cast, researcher_of
 from leanlab.errors import LabError
@@ -24,6 +25,7 @@ from leanlab.records import Evaluation, Trial
 from leanlab.roles import Roles
 from leanlab.spending import Spending
 from leanlab.tools import Toolbox
+from leanlab.wishes import allowed_by
 
 if TYPE_CHECKING:
     from leanlab.backends import Backend
@@ -114,10 +116,12 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
     if researcher is not None:
         words = f"offline, then {words}"
     trials = config.budget.trials if options.trials is None else options.trials
-    emit = events.to_all(events.to_file(lab.state / "events.jsonl"), emit)
+    writers = recording.listeners(answering.values())
+    emit = events.to_all(events.to_file(lab.state / "events.jsonl"), *writers, emit)
+    later = recording.installed_in(answering.values())
     try:
         async with (
-            _bench(lab, options, emit) as bench,
+            _bench(lab, options, emit, later) as bench,
             _toolbox(lab, options, bench, answering, emit) as toolbox,
         ):
             spending = Spending(lab, bench.history, budget_of(lab, options))
@@ -147,6 +151,8 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
                     confinement=bench.evaluator.summary,
                 )
             )
+            if options.replay is not None and (text := _not_here(lab)):
+                emit(events.Notice(text=text))
             loop = Loop(bench, chosen, roles, spending, emit)
             end = await loop.run(trials)
             best = bench.history.best
@@ -167,13 +173,14 @@ async def run_lab(lab: Lab, options: Options, emit: Sink, given: Backend | None 
             await backend.close()
 
 
-def _bench(lab: Lab, options: Options, emit: Sink) -> Any:
+def _bench(lab: Lab, options: Options, emit: Sink, later: Collection[str] = ()) -> Any:
     return open_bench(
         lab,
         required_tier=options.require_tier,
         allow_unsandboxed=options.allow_unsandboxed,
         emit=emit,
         agreed_to_prepare=options.prepare,
+        later=later,
     )
 
 
@@ -188,8 +195,17 @@ def _toolbox(
         bench.evaluator,
         emit,
         lent=() if alone else lab.config.tools,
+        may_install=options.replay is None,
         allow_unsandboxed=options.allow_unsandboxed,
     )
+
+
+def _not_here(lab: Lab) -> str:
+    """What to say of missing packages before a replay: it fails if the recorded run had them."""
+    missing = [one.requirement for one in allowed_by(lab.config) if one.installed is None]
+    if not missing:
+        return ""
+    return f"not installed: {', '.join(missing)}; a replayed run installs nothing"
 
 
 def budget_of(lab: Lab, options: Options) -> Budget:

@@ -264,13 +264,13 @@ def test_what_happens_is_on_disk_and_in_the_console(parity: Path, api: str) -> N
     with FakeOpenAI(talks, wish, writes(RIGHT), submits("the parity")) as fake:
         lab = configure(parity, fake, api)
         done = subprocess.run(command(lab), capture_output=True, text=True, check=True)
+    named = open_lab(lab).named
     for line in (
         "  │ First I look.",
         "  │ Then I write.",
         '  → read {"file": "../lab.json"}',
         "    refused: '../lab.json' is outside your folder. Name a path inside it.",
-        "  the Worker asks for the package torch: a net (to agree, install it and add its name to "
-        "imports in lab.json)",
+        f"  the Worker asks for the package torch: a net (to agree: leanlab allow {named} torch)",
     ):
         assert f"{line}\n" in done.stdout
     assert f"backend openai {MODEL} (asked for)" in done.stdout

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from leanlab.backends import Result
+from leanlab.backends.calling import call
 from leanlab.errors import BackendUnavailable, ConfigError
-from leanlab.events import Role
+from leanlab.events import PackageRequested, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from leanlab.backends import Backend, Request
+    from leanlab.events import AnyEvent, Sink
 
 _MAX_FILE = 2 << 20
 
@@ -34,6 +38,8 @@ class Take(msgspec.Struct, frozen=True, kw_only=True):
     result: Result
     files: dict[str, bytes] = {}
     """What experiments/ held after a Worker's turn."""
+    installed: tuple[PackageRequested, ...] = ()
+    """What was installed in the middle of the turn."""
 
 
 class Recorder:
@@ -45,8 +51,15 @@ class Recorder:
         self.unfenced = backend.unfenced
         self._backend = backend
         self._file = file
+        self._installed: list[PackageRequested] = []
+
+    def hear(self, event: AnyEvent) -> None:
+        """Keep what a tool tells the run alone."""
+        if isinstance(event, PackageRequested) and event.installed:
+            self._installed.append(event)
 
     async def ask(self, request: Request) -> Result:
+        self._installed.clear()
         result = await self._backend.ask(request)
         take = Take(
             role=request.role,
@@ -59,6 +72,7 @@ class Recorder:
             prompt_sha256=_digest(request.prompt),
             result=result,
             files=_experiments(request.cwd) if request.role == "worker" else {},
+            installed=tuple(self._installed),
         )
         with self._file.open("ab") as file:
             file.write(msgspec.json.encode(take) + b"\n")
@@ -79,8 +93,10 @@ class Replay:
         self.name = mine[0].backend if mine else "replay"
         self.model = mine[0].model if mine else ""
         self.unfenced = mine[0].unfenced if mine else False
+        self.installed = [event.package for take in mine for event in take.installed]
+        """Modules that were installed in the middle of the run."""
         self._file = file
-        self._takes = iter([take for take in mine if not _waited_for(take.result)])
+        self._takes = _answers(mine)
 
     async def ask(self, request: Request) -> Result:
         take = next(self._takes, None)
@@ -97,10 +113,24 @@ class Replay:
             )
         if request.role == "worker":
             _restore(request.cwd, take.files)
+        for event in take.installed:
+            asked = {"package": event.package, "reason": event.reason}
+            await call(request.tools, "request_package", msgspec.json.encode(asked), request)
         return take.result
 
     async def close(self) -> None:
         """Nothing was started."""
+
+
+def listeners(backends: Iterable[Backend]) -> list[Sink]:
+    """What wants to be told of a run's events, to write them down."""
+    return [backend.hear for backend in backends if isinstance(backend, Recorder)]
+
+
+def installed_in(backends: Iterable[Backend]) -> set[str]:
+    """Modules that a run which is replayed did not have at its start."""
+    replays = (backend for backend in backends if isinstance(backend, Replay))
+    return {module for replay in replays for module in replay.installed}
 
 
 def begin(file: Path) -> Path:
@@ -125,6 +155,16 @@ def load(file: Path) -> list[Take]:
 
 def _digest(prompt: str) -> str:
     return hashlib.sha256(prompt.encode()).hexdigest()
+
+
+def _answers(takes: Iterable[Take]) -> Iterator[Take]:
+    """Leave faults out that were waited for, but not what was installed before them."""
+    installed: tuple[PackageRequested, ...] = ()
+    for take in takes:
+        installed += take.installed
+        if not _waited_for(take.result):
+            yield msgspec.structs.replace(take, installed=installed)
+            installed = ()
 
 
 def _waited_for(result: Result) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from leanlab.cli import (
+    allow,
     check,
     export,
     listing,
@@ -36,6 +37,7 @@ app.command("show")(show.show)
 app.command("try")(try_.try_file)
 app.command("sweep")(sweep.sweep)
 app.command("note")(note.note)
+app.command("allow")(allow.allow)
 app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("rescore")(rescore.rescore)

@@ -112,6 +112,21 @@ def _recorded(event: Mapping[str, Any], revealed: Collection[str]) -> Moment:
     )
 
 
+def _package(event: Mapping[str, Any], _: Collection[str]) -> Moment:
+    outcome = "asked for" if event["allowed"] else "wished for"
+    if event.get("installed"):
+        outcome = f"version {event['installed']} installed"
+    elif event.get("fault"):
+        outcome = f"could not be installed: {event['fault']}"
+    return Moment(
+        kind="package",
+        who="worker",
+        text=f"{event['package']} {outcome}\n{event['reason']}",
+        tone="bad" if event.get("fault") else "plain",
+        trial=event["trial"],
+    )
+
+
 def _spent(event: Mapping[str, Any]) -> str:
     tokens, usd = event["tokens"], event["cost_usd"]
     counted = "tokens not known" if tokens is None else f"{tokens:,} tokens"
@@ -155,6 +170,7 @@ _KNOWN: dict[str, Callable[[Mapping[str, Any], Collection[str]], Moment]] = {
         tone="bad",
         trial=event["trial"],
     ),
+    "package_requested": _package,
     "progressed": lambda event, _: Moment(
         kind="evaluating", text=f"{event['fraction']:.0%} {event['text']}"
     ),

@@ -12,10 +12,12 @@ from leanlab.evaluator.command import OpenRules
 from leanlab.evaluator.intake import Rejected, Taken, take
 from leanlab.evaluator.native import NativeRules
 from leanlab.lab import make_home
+from leanlab.packages import importable
 from leanlab.records import Status, Verdict
 from leanlab.seal import Hasher, Seal, read_seal, verify, write_seal
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
     from types import TracebackType
 
@@ -29,6 +31,7 @@ class Rules(Protocol):
     """What a lab's frozen files do, whichever way they are run."""
 
     async def open(self) -> tuple[str, str]: ...
+    async def renew(self, imports: tuple[str, ...]) -> None: ...
     async def make_data(self) -> None: ...
     async def validate(self, experiment: Path) -> Verdict | None: ...
     async def evaluate(self, experiment: Path, seed: int) -> Verdict: ...
@@ -64,7 +67,7 @@ class Evaluator:
     Entering makes data and seal where there are none, unless it is only to look: then nothing
     is written, and frozen files without a seal count as they stand. confined=False takes a native
     lab's confinement away, as a control needs it: allow_unsandboxed must permit it, and the tier
-    is none. emit is told how far a job is.
+    is none. emit is told how far a job is. Modules in later cannot be imported before admit().
     """
 
     def __init__(
@@ -75,8 +78,11 @@ class Evaluator:
         only_look: bool = False,
         confined: bool = True,
         emit: Sink = lambda _: None,
+        later: Collection[str] = (),
     ) -> None:
         self.lab = lab
+        self.imports = tuple(name for name in importable(lab.config) if name not in later)
+        """What candidates may import beyond the standard library."""
         self.fingerprint = ""
         self.tier = "none"
         self.summary = ""
@@ -87,7 +93,13 @@ class Evaluator:
         self._hasher = Hasher()
         self._seal = Seal(files={})
         self._rules: Rules = (
-            NativeRules(lab, allow_unsandboxed=allow_unsandboxed, confined=confined, emit=emit)
+            NativeRules(
+                lab,
+                self.imports,
+                allow_unsandboxed=allow_unsandboxed,
+                confined=confined,
+                emit=emit,
+            )
             if lab.is_native
             else OpenRules(lab, allow_unsandboxed=allow_unsandboxed)
         )
@@ -126,6 +138,15 @@ class Evaluator:
     def check_seal(self) -> None:
         """Raise SealBroken when a frozen file is not as it was sealed."""
         verify(self.lab, self._seal, self._hasher)
+
+    async def admit(self, module: str) -> None:
+        """Let candidates import a module that was installed meanwhile.
+
+        Raises EvaluatorError, and all is as before, where none can.
+        """
+        more = (*self.imports, module)
+        await self._rules.renew(more)
+        self.imports = more
 
     async def score(self, experiment: Path) -> Outcome:
         """Validate, then evaluate as often as lab.json asks; the first failure decides."""

@@ -46,6 +46,9 @@ class OpenRules:
             return "none", "confinement: none, as allowed; every record is stamped untrusted"
         return await self._commands.probe(self._lab.folder / "evaluation.py")
 
+    async def renew(self, imports: tuple[str, ...]) -> None:
+        """Every command finds by itself what is installed when it starts."""
+
     async def make_data(self) -> None:
         """An open lab makes its own data."""
 

@@ -28,6 +28,7 @@ class NativeRules:
     def __init__(
         self,
         lab: Lab,
+        imports: tuple[str, ...],
         *,
         allow_unsandboxed: bool,
         confined: bool = True,
@@ -35,7 +36,9 @@ class NativeRules:
     ) -> None:
         self._lab = lab
         self._emit = emit
-        self._warm = WarmEvaluator(lab, allow_unsandboxed=allow_unsandboxed, confined=confined)
+        self._warm = WarmEvaluator(
+            lab, imports, allow_unsandboxed=allow_unsandboxed, confined=confined
+        )
         # A candidate is ended at limits.seconds by its own supervisor. What is still at work
         # after this is the evaluation itself.
         self._patience = 2 * lab.config.limits.seconds + 2.0
@@ -49,6 +52,9 @@ class NativeRules:
             )
         confinement = await self._warm.confinement()
         return confinement.tier, confinement.summary
+
+    async def renew(self, imports: tuple[str, ...]) -> None:
+        await self._warm.renew(imports)
 
     async def make_data(self) -> None:
         """Fill a data folder that is missing, whole or not at all."""

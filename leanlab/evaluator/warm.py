@@ -25,8 +25,16 @@ _START_SECONDS = 120.0
 class WarmEvaluator:
     """One evaluator process. It is started at need, and again after it died or was killed."""
 
-    def __init__(self, lab: Lab, *, allow_unsandboxed: bool, confined: bool = True) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        imports: tuple[str, ...],
+        *,
+        allow_unsandboxed: bool,
+        confined: bool = True,
+    ) -> None:
         self._lab = lab
+        self._imports = imports
         self._allow_unsandboxed = allow_unsandboxed
         self._confined = confined
         self._confinement: Confinement | None = None
@@ -39,6 +47,16 @@ class WarmEvaluator:
         await self._ensure_started()
         assert self._confinement is not None
         return self._confinement
+
+    async def renew(self, imports: tuple[str, ...]) -> None:
+        """Start again with other imports; raise EvaluatorError, and keep the old, if that fails."""
+        before, self._imports = self._imports, imports
+        await self._child.hang_up()
+        try:
+            await self._ensure_started()
+        except BaseException:
+            self._imports = before
+            raise
 
     async def order(
         self, order: Order, seconds: float, on_progress: OnProgress = lambda _: None
@@ -107,7 +125,7 @@ class WarmEvaluator:
             data=str(lab.data),
             params=lab.config.params,
             limits=lab.config.limits,
-            imports=lab.config.imports,
+            imports=self._imports,
             metric=lab.config.objective.metric,
             allow_unsandboxed=self._allow_unsandboxed,
             validates=lab.validates_natively,

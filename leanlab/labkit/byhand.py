@@ -12,6 +12,7 @@ from leanlab.config import load
 from leanlab.errors import LeanlabError
 from leanlab.labkit.scoring import score
 from leanlab.labkit.view import Lab
+from leanlab.packages import importable
 from leanlab.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def main(evaluate: Callable[[Candidate, Lab], dict[str, float] | Verdict]) -> No
     try:
         config = load(folder / "lab.json")
         lab = Lab(folder=folder, data=folder / "data", params=config.params)
-        with Sandbox(imports=config.imports, hidden=[folder]) as sandbox:
+        with Sandbox(imports=importable(config), hidden=[folder]) as sandbox:
             print(sandbox.confinement.summary, file=sys.stderr)  # noqa: T201
             verdict = score(
                 evaluate,

@@ -172,7 +172,7 @@ def probe() -> Confinement:
 
 def _refusal(report: _Refused) -> Exception:
     if report.blame == "import":
-        return EvaluatorError(f"imports in lab.json: {report.text}")
+        return EvaluatorError(f"lab.json lets experiments import what they cannot: {report.text}")
     if report.blame == "hidden":
         return EvaluatorError(report.text)
     if report.blame == "confinement":

@@ -172,8 +172,8 @@ def _import_all(names: Sequence[str]) -> set[str]:
 
 def _import(name: str) -> None:
     if name.partition(".")[0] == "leanlab":
-        raise RefusedError("import", "leanlab is not for candidates. Take it out of imports.")
-    remedy = "Install it, or take it out of imports."
+        raise RefusedError("import", "leanlab is not for candidates. Take it out of lab.json.")
+    remedy = "Install it, or take it out of lab.json."
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -188,7 +188,7 @@ def _import(name: str) -> None:
         raise RefusedError(
             "import",
             f"importing {name} starts a thread and leaves it running, which no process forked for "
-            "a candidate would have. Take it out of imports, or import what starts no thread.",
+            "a candidate would have. Take it out of lab.json, or import what starts no thread.",
         )
 
 

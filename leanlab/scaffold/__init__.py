@@ -13,6 +13,7 @@ from leanlab.config import load
 from leanlab.errors import ConfigError, ConfinementUnavailable, LabError
 from leanlab.evaluator import Evaluator
 from leanlab.lab import Lab, open_lab
+from leanlab.packages import usual_name
 from leanlab.seal import write_seal
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-_BRINGS = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python", "yaml": "pyyaml"}
-"""Packages whose modules have another name."""
 
 
 def make(
@@ -78,10 +77,9 @@ def finish(lab: Lab) -> None:
     for module in lab.config.imports:
         top = module.partition(".")[0]
         if importlib.util.find_spec(top) is None:
-            package = _BRINGS.get(top, top)
             raise ConfigError(
                 f"experiments of this lab may import {module}, which is not installed here. "
-                f"Install it: pip install {package}"
+                f"Install it: pip install {usual_name(top)}"
             )
     if lab.config.prepare_cmd is None:
         asyncio.run(_seal(lab))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from leanlab.tools.checking import validate_tool
 from leanlab.tools.family import FamilyTools
 from leanlab.tools.files import edit_tool, read_tool, search_tool, write_tool
-from leanlab.tools.packages import package_tool
+from leanlab.tools.packages import PackageRequests
 from leanlab.tools.snippets import Snippets
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Toolbox:
     """The tools of one run. Leaving it ends what they started.
 
-    lent names those that the lab's researcher is to lend.
+    lent names those that the lab's researcher is to lend. may_install is false where packages
+    that lab.json lists are only to be used if they are here.
     """
 
     def __init__(
@@ -33,13 +34,18 @@ class Toolbox:
         emit: Sink,
         *,
         lent: tuple[str, ...],
+        may_install: bool = True,
         allow_unsandboxed: bool = False,
     ) -> None:
         self._lab = lab
         self._workspace = workspace
         self._evaluator = evaluator
-        self._emit = emit
-        self._snippets = Snippets(lab, workspace, allow_unsandboxed=allow_unsandboxed)
+        self._snippets = Snippets(
+            lab, workspace, evaluator.imports, allow_unsandboxed=allow_unsandboxed
+        )
+        self._packages = PackageRequests(
+            lab, evaluator, self._snippets, emit, may_install=may_install
+        )
         self._family = FamilyTools(lab, workspace, lent)
 
     def of(self, role: Role, trial: int) -> tuple[Tool, ...]:
@@ -53,7 +59,7 @@ class Toolbox:
             edit_tool(self._workspace),
             validate_tool(self._workspace, self._lab, self._evaluator),
             self._snippets.tool,
-            package_tool(self._lab, trial, self._emit),
+            self._packages.tool(trial),
             *self._family.tools,
         )
 

@@ -33,22 +33,27 @@ class Snippets:
     It is started by the first snippet.
     """
 
-    def __init__(self, lab: Lab, workspace: Path, *, allow_unsandboxed: bool) -> None:
+    def __init__(
+        self, lab: Lab, workspace: Path, imports: tuple[str, ...], *, allow_unsandboxed: bool
+    ) -> None:
         config = lab.config
         self._workspace = workspace
         # The supervisor keeps the limits; this is for a helper that hangs itself.
         self._patience = 2 * config.limits.seconds + 2.0
         self._setup = Setup(
             hidden=(str(lab.folder), str(lab.home)),
-            imports=config.imports,
+            imports=imports,
             limits=config.limits,
             allow_unsandboxed=allow_unsandboxed,
         )
         self._child = Child(
             "leanlab.tools.snippet_host", environment=minimal_environment(), log=None
         )
-        modules = ", ".join(config.imports)
-        self.tool = Tool(
+
+    @property
+    def tool(self) -> Tool:
+        modules = ", ".join(self._setup.imports)
+        return Tool(
             name="run_python",
             description=(
                 "Run a Python snippet in a process of its own and see what it prints. It can "
@@ -79,6 +84,11 @@ class Snippets:
         if fault:
             await self._child.kill()
             raise ToolRefused(f"run_python is not to be had here: {fault}")
+
+    async def renew(self, imports: tuple[str, ...]) -> None:
+        """Have snippets import these from now on."""
+        self._setup = msgspec.structs.replace(self._setup, imports=imports)
+        await self._child.hang_up()
 
     def _files(self) -> dict[str, str]:
         """The text of the workspace, up to a size that a snippet's memory can take."""

@@ -75,7 +75,7 @@ def test_nothing_is_a_tier_without_seccomp_and_is_refused_unless_allowed(layers)
 
 @pytest.mark.parametrize("name", ["no_such_module", "no_such_module.part"])
 def test_an_import_that_is_not_installed_is_named(name):
-    with pytest.raises(EvaluatorError, match=r"no_such_module .*Install it, or take it out of imp"):
+    with pytest.raises(EvaluatorError, match=r"no_such_module .*or take it out of lab.json"):
         Sandbox([name])
 
 

@@ -313,8 +313,8 @@ def test_an_import_that_leaves_a_thread_running_is_named():
         command = [home / "bin" / "python", "-c", code]
         result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     last = result.stderr.strip().splitlines()[-1]
-    assert "imports in lab.json: importing restless starts a thread and leaves it running" in last
-    assert last.endswith("Take it out of imports, or import what starts no thread.")
+    assert "experiments import what they cannot: importing restless starts a thread and" in last
+    assert last.endswith("Take it out of lab.json, or import what starts no thread.")
 
 
 COMMAND = """
