@@ -350,7 +350,8 @@ def test_usage_is_counted_over_all_processes(tier_b):
     source = f"def fit(X, y):\n    return {burn}\ndef predict(m, X):\n    {burn}\n    return X\n"
     with Candidate(tier_b, source.encode(), "x.py", Limits()) as one:
         one.fit_predict([1], [1], [1.0])
-    assert 0.02 < one.usage.cpu_seconds <= one.usage.seconds < 5
+    # A worker's own start, before it has the job, is in its CPU time alone.
+    assert 0.02 < one.usage.cpu_seconds < 1.5 * one.usage.seconds < 5
     assert 5 < one.usage.max_rss_mb < 500
 
 
