@@ -28,7 +28,7 @@ def runs() -> Iterator[Pairs]:
 @pytest.fixture(scope="module")
 def cost_of_turns() -> Iterator[turns.Cost]:
     with tempfile.TemporaryDirectory() as folder:
-        yield turns.measure(Path(folder) / "lab", records=trials.SHORT, rounds=1, trials=8)
+        yield turns.measure(Path(folder) / "lab", records=trials.SHORT, rounds=1, trials=6)
 
 
 def python_seconds(code: str, *, runs: int = 5) -> list[float]:

@@ -69,7 +69,7 @@ def test_locks_that_other_threads_hold_are_not_waited_for(tmp_path: Path) -> Non
     around = fence.around(readable=[tmp_path], writable=[], hidden=[])
     try:
         with busy(lambda: log.error("x"), allocate, load, gc.collect):
-            for _ in range(30):
+            for _ in range(8):
                 with around.prepared() as put_up:
                     # It returns when the fence is up: a lock would hold it up for ever.
                     subprocess.run(["/bin/true"], preexec_fn=put_up, check=True)
