@@ -32,7 +32,7 @@ def test_both_solvers_agree_and_the_document_has_every_figure() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "most"),
-    [("shells", {4: 1_700, 6: 28_000, 7: 220_000}), ("ends", {4: 1_800, 6: 40_000, 7: 160_000})],
+    [("shells", {4: 1_250, 6: 20_500, 7: 105_000}), ("ends", {4: 1_350, 6: 25_500, 7: 72_000})],
 )
 def test_the_exact_solver_makes_no_more_calls_than_it_did(bench, kind, most) -> None:
     # Times hang on the machine; these do not.
