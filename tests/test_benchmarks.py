@@ -83,7 +83,8 @@ def test_the_fence_costs_less_than_a_start_of_python(cost_of_turns: turns.Cost) 
     bare = [sys.executable, "-I", "-S", "-c", "pass"]
     python = min(children_cpu_seconds(lambda: subprocess.run(bare, check=True)) for _ in range(9))
     assert min(cost_of_turns.of_fence) < python, "a fork and some system calls"
-    assert min(cost_of_turns.added) < 1.5 * python
+    # Of one short round, which may be half as much again as of three long ones.
+    assert min(cost_of_turns.added) < 2.5 * python
 
 
 def test_the_demo_is_soon_over(tmp_path: Path) -> None:
