@@ -36,7 +36,7 @@ from leanlab.sandbox import Sandbox
 from .conftest import EVALUATION, VALIDATE, WEAK
 from .processes import trials
 
-EXAMPLES = int(os.environ.get("LEANLAB_FUZZ", "40"))
+EXAMPLES = int(os.environ.get("LEANLAB_FUZZ", "25"))
 """Of each test; `make fuzz` sets more."""
 settings.register_profile(
     "leanlab",

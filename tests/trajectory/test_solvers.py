@@ -32,7 +32,7 @@ from leanlab.trajectory import (
 
 from .short import agree, library, task
 
-TASKS = int(os.environ.get("LEANLAB_TRAJECTORY_TASKS", "200"))
+TASKS = int(os.environ.get("LEANLAB_TRAJECTORY_TASKS", "120"))
 """How many random tasks both solvers are given; `make trajectory` gives 2,500."""
 
 EXACT_SOLVERS = (Exact, BreadthFirst)
