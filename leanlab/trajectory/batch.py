@@ -44,7 +44,8 @@ _CHANGING = frozenset({
 """Every method that changes a value of a plain type."""
 
 
-# Statements that keep what was made, by its type.
+# Statements that keep what was made, by its type. The key comes last, so that there is one of each
+# function whatever fails.
 _KEEP_OTHER = """\
             _one = _identity(_made)
             if _one not in _seen:
@@ -53,16 +54,15 @@ _KEEP_OTHER = """\
             _key(_one)
 """
 _KEEP_PLAIN = """\
-            _key(_made)
             if _made not in _seen:
                 _see(_made)
                 if {caps}: _new(_made)
+            _key(_made)
 """
 _CAPS = {bool: "True", int: "-_INTEGER_BOUND < _made < _INTEGER_BOUND"}
 _CAPS_OF_TEXT = "len(_made) < _MAX_SIZE"
 # Zeros and NaNs are seen by their identities: == does not tell them apart as states are.
 _KEEP_FLOAT = """\
-            _key(_made)
             if _made not in _seen:
                 if _made and _made == _made:
                     _see(_made)
@@ -70,6 +70,7 @@ _KEEP_FLOAT = """\
                 elif _identity(_made) not in _seen:
                     _see(_identity(_made))
                     _new(_fresh(_made))
+            _key(_made)
 """
 
 
